@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The loops around a GEMV's inner loop, once for every family and instruction set: a thread's
+ * panels are read as two streams, the lower and the upper half, so that two pages are open at a
+ * time and both streams share the loads of x. */
+#ifndef KERNELS_GEMV_H
+#define KERNELS_GEMV_H
+
+#include <stdbool.h>
+#include "kernels/kernel.h"
+
+enum { GEMV_PANELS = 2 };
+
+struct gemv_ops {
+    size_t block_bytes; /* of COLUMN_BLOCK columns of one panel */
+    bool integer;       /* sums are int32 and want panel_scale */
+    bool offset;        /* codes are one too high: the token's sum is taken off */
+    /* sums[p][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride` bytes
+     * apart; sums are f32 or int32. */
+    void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int cols,
+                 int panels);
+};
+
+void gemv_streams(const struct gemv_ops *ops, float *y, const struct wmat *w, const struct acts *x,
+                  int first, int last);
+
+#endif

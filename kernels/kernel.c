@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/kernel.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/act/act.h"
+
+const struct family *const families[] = { &f16, &i8, &ternary2, NULL };
+
+const struct family *family_find(const char *name)
+{
+    for (const struct family *const *f = families; *f; f++)
+        if (!strcmp((*f)->name, name))
+            return *f;
+    return NULL;
+}
+
+const struct kernel *kernel_pick(const struct family *f, unsigned cpu)
+{
+    const struct kernel *k = f->kernels;
+
+    while ((k->needs & cpu) != k->needs)
+        k++; /* "c" needs 0, so this ends */
+    return k;
+}
+
+const struct kernel *kernel_find(const struct family *f, const char *isa, unsigned cpu)
+{
+    for (const struct kernel *k = f->kernels;; k++) {
+        if (!strcmp(k->isa, isa))
+            return (k->needs & cpu) == k->needs ? k : NULL;
+        if (!k->needs)
+            return NULL;
+    }
+}
+
+int padded_cols(int cols)
+{
+    return (cols + COLUMN_BLOCK - 1) / COLUMN_BLOCK * COLUMN_BLOCK;
+}
+
+size_t panel_bytes(const struct family *f, int cols)
+{
+    return (size_t)((double)PANEL_ROWS * padded_cols(cols) * f->bits_per_weight / 8);
+}
+
+size_t packed_bytes(const struct family *f, int rows, int cols)
+{
+    return (size_t)((rows + PANEL_ROWS - 1) / PANEL_ROWS) * panel_bytes(f, cols);
+}
+
+/* The bound of a float kernel for one row: error_per_column * cols * sum |w x|. */
+static double row_bound(const struct family *f, const struct wmat *w, const float *x, int row,
+                        uint16_t *panel)
+{
+    const char *data = (const char *)w->data + (size_t)(row / PANEL_ROWS) * panel_bytes(f, w->cols);
+    double sum = 0;
+
+    f->unpack(panel, data, PANEL_ROWS, w->cols);
+    for (int c = 0; c < w->cols; c++)
+        sum += fabs(
+            (double)f16_to_f32(panel[(size_t)(row % PANEL_ROWS) * (size_t)w->cols + (size_t)c]) *
+            (double)x[c]);
+    return f->error_per_column * w->cols * sum;
+}
+
+int kernel_verify(const struct family *f, const struct wmat *w, const struct acts *x, int token,
+                  const float *y, int first, int last, char *why, size_t why_size)
+{
+    const size_t at = (size_t)token * (size_t)x->stride;
+    const struct acts one = {
+        .f32 = x->f32 ? x->f32 + at : NULL,
+        .q8 = x->q8 ? x->q8 + at : NULL,
+        .scale = x->scale ? x->scale + token : NULL,
+        .sum = x->sum ? x->sum + token : NULL,
+        .count = 1,
+        .stride = x->stride,
+    };
+    const int exact = f->error_per_column == 0;
+    float *want = malloc((size_t)w->rows * sizeof *want);
+    uint16_t *panel = malloc((size_t)PANEL_ROWS * (size_t)w->cols * sizeof *panel);
+    int error = want && panel ? 0 : -ENOMEM;
+
+    if (error)
+        snprintf(why, why_size, "no memory to verify %d x %d", w->rows, w->cols);
+    else
+        kernel_pick(f, 0)->gemv(want, w, &one, first, last);
+    for (int r = first; !error && r < last; r++) {
+        const double off = fabs((double)y[r] - (double)want[r]);
+        /* off is NaN when y is: the comparison must fail then */
+        if (exact ? memcmp(&y[r], &want[r], sizeof *y) == 0
+                  : off <= row_bound(f, w, one.f32, r, panel))
+            continue;
+        snprintf(why, why_size, "row %d of token %d is %.9g where the C kernel has %.9g", r, token,
+                 (double)y[r], (double)want[r]);
+        error = -EILSEQ;
+    }
+    free(want);
+    free(panel);
+    return error;
+}

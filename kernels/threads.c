@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A job is an epoch: thread 0 writes fn and arg, then raises `epoch`; a worker that sees a new
+ * epoch runs the job and lowers `running`; thread 0 waits for zero. Waiting is spinning for SPIN
+ * turns (up to a millisecond, longer than the serial parts of a forward pass), then a futex. */
+#include "kernels/threads.h"
+#include <errno.h>
+#include <hwloc.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SPIN = 20000, CPUS_MAX = 1024 };
+
+struct worker {
+    struct threads *pool;
+    pthread_t thread;
+    int index, cpu;
+};
+
+struct threads {
+    int count;
+    threads_fn *fn;
+    void *arg;
+    bool quit;
+    cpu_set_t affinity; /* the caller's, before threads_open */
+    _Alignas(64) _Atomic uint32_t epoch;
+    _Alignas(64) _Atomic uint32_t running;
+    _Alignas(64) _Atomic uint32_t sleepers;
+    struct worker workers[];
+};
+
+/* CPUs that this process may use, one a core first, then the cores' further hardware threads. */
+struct cpus {
+    int cores, units;
+    int os[CPUS_MAX];
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void fallback(struct cpus *cpus, const cpu_set_t *allowed)
+{
+    cpus->units = 0;
+    for (int i = 0; i < CPU_SETSIZE && cpus->units < CPUS_MAX; i++)
+        if (CPU_ISSET((size_t)i, allowed))
+            cpus->os[cpus->units++] = i;
+    cpus->cores = cpus->units;
+}
+
+static void discover(struct cpus *cpus)
+{
+    hwloc_topology_t topology;
+    cpu_set_t allowed;
+
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed))
+        CPU_SET(0, &allowed);
+    *cpus = (struct cpus){ 0 };
+    if (hwloc_topology_init(&topology) || hwloc_topology_load(topology)) {
+        fallback(cpus, &allowed);
+        return;
+    }
+    /* Round n takes the n-th usable hardware thread of every core. */
+    const int cores = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
+    for (int round = 0, found = 1; found; round++) {
+        found = 0;
+        for (int c = 0; c < cores; c++) {
+            const hwloc_obj_t core = hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, (unsigned)c);
+            int usable = 0, os;
+            hwloc_bitmap_foreach_begin(
+                os, core->cpuset) if (os < CPU_SETSIZE && CPU_ISSET((size_t)os, &allowed) &&
+                                      usable++ == round && cpus->units < CPUS_MAX)
+            {
+                cpus->os[cpus->units++] = os;
+                found = 1;
+            }
+            hwloc_bitmap_foreach_end();
+        }
+        if (round == 0)
+            cpus->cores = cpus->units;
+    }
+    hwloc_topology_destroy(topology);
+    if (!cpus->units) /* a topology without cores, as some containers show */
+        fallback(cpus, &allowed);
+}
+
+int threads_cores(void)
+{
+    struct cpus cpus;
+
+    discover(&cpus);
+    return cpus.cores;
+}
+
+int threads_units(void)
+{
+    struct cpus cpus;
+
+    discover(&cpus);
+    return cpus.units;
+}
+
+static int pin(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) ? -errno : 0;
+}
+
+static void wait_epoch(struct threads *pool, uint32_t seen)
+{
+    for (int i = 0; i < SPIN; i++) {
+        if (atomic_load_explicit(&pool->epoch, memory_order_acquire) != seen)
+            return;
+        relax();
+    }
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (atomic_load(&pool->epoch) == seen)
+        syscall(SYS_futex, &pool->epoch, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    atomic_fetch_sub(&pool->sleepers, 1);
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct threads *pool = w->pool;
+
+    pin(w->cpu); /* threads_open has tried this CPU already */
+    for (uint32_t seen = 0;; seen++) {
+        wait_epoch(pool, seen);
+        if (pool->quit)
+            return NULL;
+        pool->fn(pool->arg, w->index, pool->count);
+        atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
+    }
+}
+
+static void publish(struct threads *pool)
+{
+    atomic_store_explicit(&pool->running, (uint32_t)pool->count - 1, memory_order_relaxed);
+    atomic_fetch_add(&pool->epoch, 1);
+    if (atomic_load(&pool->sleepers))
+        syscall(SYS_futex, &pool->epoch, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+void threads_run(struct threads *pool, threads_fn *fn, void *arg)
+{
+    if (pool->count == 1) {
+        fn(arg, 0, 1);
+        return;
+    }
+    pool->fn = fn;
+    pool->arg = arg;
+    publish(pool);
+    fn(arg, 0, pool->count);
+    /* The parts are equal, so the wait is short; a worker that lost its CPU to somebody else gets
+     * this one after a while. */
+    for (int i = 0; atomic_load_explicit(&pool->running, memory_order_acquire); i++)
+        if (i < SPIN)
+            relax();
+        else
+            sched_yield();
+}
+
+static void stop(struct threads *pool, int started)
+{
+    pool->quit = true;
+    publish(pool);
+    for (int i = 1; i < started; i++)
+        pthread_join(pool->workers[i].thread, NULL);
+}
+
+int threads_open(struct threads **out, int count, char *why, size_t why_size)
+{
+    struct cpus cpus;
+    int error = 0, started = 1;
+
+    discover(&cpus);
+    if (count < 1 || count > cpus.units) {
+        snprintf(why, why_size, "%d threads: this process may use 1 to %d", count, cpus.units);
+        return -EINVAL;
+    }
+    const size_t size = sizeof(struct threads) + (size_t)count * sizeof(struct worker);
+    struct threads *pool = aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!pool)
+        return -ENOMEM;
+    memset(pool, 0, size);
+    pool->count = count;
+    sched_getaffinity(0, sizeof pool->affinity, &pool->affinity);
+    for (int i = count - 1; i >= 0; i--) {
+        pool->workers[i] = (struct worker){ .pool = pool, .index = i, .cpu = cpus.os[i] };
+        error = pin(cpus.os[i]); /* ends on the caller's own */
+        if (error) {
+            snprintf(why, why_size, "cannot pin a thread to CPU %d: %s", cpus.os[i],
+                     strerror(-error));
+            goto out;
+        }
+    }
+    for (; started < count; started++) {
+        struct worker *w = &pool->workers[started];
+        error = -pthread_create(&w->thread, NULL, work, w);
+        if (error) {
+            snprintf(why, why_size, "cannot start thread %d of %d: %s", started + 1, count,
+                     strerror(-error));
+            stop(pool, started);
+            goto out;
+        }
+    }
+    *out = pool;
+    return 0;
+out:
+    sched_setaffinity(0, sizeof pool->affinity, &pool->affinity);
+    free(pool);
+    return error;
+}
+
+void threads_close(struct threads *pool)
+{
+    if (!pool)
+        return;
+    stop(pool, pool->count);
+    sched_setaffinity(0, sizeof pool->affinity, &pool->affinity);
+    free(pool);
+}
+
+int threads_count(const struct threads *pool)
+{
+    return pool->count;
+}
+
+int threads_cpu(const struct threads *pool, int index)
+{
+    return pool->workers[index].cpu;
+}
+
+struct range threads_share(int total, int unit, int index, int count)
+{
+    const int64_t units = ((int64_t)total + unit - 1) / unit;
+    const int64_t first = units * index / count * unit, last = units * (index + 1) / count * unit;
+
+    return (struct range){ (int)(first < total ? first : total),
+                           (int)(last < total ? last : total) };
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pool of pinned threads: one a physical core within the set of CPUs that this process may use
+ * (hwloc), second hardware threads only when more are asked for. Thread 0 is the caller, so on a
+ * small machine the thread that reads the clock is one of the workers. Workers spin for a short
+ * while between jobs, then sleep. */
+#ifndef KERNELS_THREADS_H
+#define KERNELS_THREADS_H
+
+#include <stddef.h>
+
+struct threads;
+
+/* What a worker runs: index in [0, count). */
+typedef void threads_fn(void *arg, int index, int count);
+
+/* Physical cores and hardware threads that this process may use; at least 1. */
+int threads_cores(void);
+int threads_units(void);
+
+/* Opens a pool of `count` threads, the caller included, and pins them all; *pool is the caller's to
+ * close. 0, or -errno with a sentence in why. threads_close restores the caller's affinity. */
+int threads_open(struct threads **pool, int count, char *why, size_t why_size);
+void threads_close(struct threads *pool);
+
+int threads_count(const struct threads *pool);
+int threads_cpu(const struct threads *pool, int index); /* the OS's number of the CPU */
+
+/* Runs fn on every thread and returns when all are done. Not reentrant. */
+void threads_run(struct threads *pool, threads_fn *fn, void *arg);
+
+/* The part of [0, total) that thread `index` of `count` owns, in whole multiples of `unit`: the
+ * same for packing, first touch and every kernel. */
+struct range {
+    int first, last;
+};
+struct range threads_share(int total, int unit, int index, int count);
+
+#endif
