@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness/measure.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "harness/stats.h"
+
+/* A slope through fewer samples is noise. */
+enum { STEADY_WINDOW_MIN = 3 };
+
+struct session {
+    const struct workload *workloads;
+    int count;
+    const struct plan *plan;
+    sample_sink *sink;
+    void *sink_arg;
+    struct outcome *outcomes; /* (count) */
+    struct reading *readings; /* (meter_set_channels) */
+    double *times;            /* (warmup_max): of the workload that warms up */
+    int *order;               /* (count) */
+    uint64_t random;
+};
+
+/* splitmix64 (Steele, Lea, Flood 2014): any seed is good, 0 too. */
+static uint64_t random_next(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Uniform in 0 .. bound - 1: values of the last, incomplete stretch are drawn again. */
+static int random_below(uint64_t *state, int bound)
+{
+    uint64_t limit = UINT64_MAX - UINT64_MAX % (uint64_t)bound, value;
+
+    do
+        value = random_next(state);
+    while (value >= limit);
+    return (int)(value % (uint64_t)bound);
+}
+
+/* The next round's order, drawn anew from the last one's (Fisher and Yates). */
+static void shuffle(struct session *s)
+{
+    for (int i = s->count - 1; i > 0; i--) {
+        int j = random_below(&s->random, i + 1), kept = s->order[i];
+
+        s->order[i] = s->order[j];
+        s->order[j] = kept;
+    }
+}
+
+static bool stopped(const struct plan *plan)
+{
+    return plan->stop && *plan->stop;
+}
+
+static bool too_late(const struct plan *plan)
+{
+    return plan->deadline_ns && clock_ns() > plan->deadline_ns;
+}
+
+/* One sample of one workload. The workload's error goes to its outcome and no sample to the sink;
+ * returned is only what ends the measurement. */
+static int take(struct session *s, int workload, int round, int order, int64_t *time_ns)
+{
+    const struct workload *w = &s->workloads[workload];
+    struct meter_set *set = s->plan->meters;
+    struct sample sample = {
+        .workload = workload, .round = round, .order = order, .readings = s->readings
+    };
+    int error = w->prepare ? w->prepare(w->arg) : 0;
+
+    if (!error) {
+        if (set)
+            meter_set_start(set);
+        sample.start_ns = clock_ns();
+        error = w->run(w->arg);
+        sample.time_ns = clock_ns() - sample.start_ns;
+        if (set)
+            meter_set_stop(set, s->readings);
+    }
+    if (error) {
+        s->outcomes[workload].error = error;
+        return 0;
+    }
+    error = s->sink(s->sink_arg, &sample);
+    if (error)
+        return error;
+    if (round < 0)
+        s->outcomes[workload].warmups++;
+    else
+        s->outcomes[workload].samples++;
+    *time_ns = sample.time_ns;
+    return 0;
+}
+
+static int warm_up(struct session *s, int workload)
+{
+    const struct plan *plan = s->plan;
+    struct outcome *outcome = &s->outcomes[workload];
+    int window = plan->warmup_min > STEADY_WINDOW_MIN ? plan->warmup_min : STEADY_WINDOW_MIN;
+
+    while (outcome->warmups < plan->warmup_max && !outcome->steady && !too_late(plan)) {
+        int64_t time_ns = 0;
+        int error;
+
+        if (stopped(plan))
+            return -EINTR;
+        error = take(s, workload, -1 - outcome->warmups, 0, &time_ns);
+        if (error || outcome->error)
+            return error;
+        s->times[outcome->warmups - 1] = (double)time_ns;
+        outcome->steady = stats_steady(s->times, outcome->warmups, window, plan->steady_slope,
+                                       plan->steady_deviation);
+    }
+    return 0;
+}
+
+static int repetitions_of(const struct session *s, int workload)
+{
+    int own = s->workloads[workload].repetitions;
+
+    return own > 0 ? own : s->plan->repetitions;
+}
+
+/* *taken: how many workloads still had a sample to give. */
+static int run_round(struct session *s, int round, int *taken)
+{
+    *taken = 0;
+    if (!s->plan->fixed_order)
+        shuffle(s);
+    for (int i = 0; i < s->count; i++) {
+        int workload = s->order[i], error;
+        int64_t time_ns;
+
+        if (s->outcomes[workload].error || round >= repetitions_of(s, workload))
+            continue;
+        if (stopped(s->plan))
+            return -EINTR;
+        error = take(s, workload, round, *taken, &time_ns);
+        if (error)
+            return error;
+        ++*taken;
+    }
+    return 0;
+}
+
+static int run_all(struct session *s)
+{
+    int error = 0, taken = 1;
+
+    for (int i = 0; i < s->count && !error; i++)
+        error = warm_up(s, i);
+    for (int round = 0; taken > 0 && !error && !too_late(s->plan); round++)
+        error = run_round(s, round, &taken);
+    return error;
+}
+
+int measure(const struct workload *workloads, int count, const struct plan *plan, sample_sink *sink,
+            void *sink_arg, struct outcome *outcomes)
+{
+    int channels = plan->meters ? meter_set_channels(plan->meters) : 0;
+    int warmups = plan->warmup_max > 0 ? plan->warmup_max : 0;
+    struct session s = { .workloads = workloads,
+                         .count = count,
+                         .plan = plan,
+                         .sink = sink,
+                         .sink_arg = sink_arg,
+                         .outcomes = outcomes,
+                         .random = plan->seed };
+    int error = -ENOMEM;
+
+    /* One more of each: nothing of size 0 is asked for, so NULL means no memory. */
+    s.readings = calloc((size_t)channels + 1, sizeof *s.readings);
+    s.times = calloc((size_t)warmups + 1, sizeof *s.times);
+    s.order = calloc((size_t)count + 1, sizeof *s.order);
+    for (int i = 0; i < count; i++)
+        outcomes[i] = (struct outcome){ 0 };
+    if (!s.readings || !s.times || !s.order)
+        goto out;
+    for (int i = 0; i < count; i++)
+        s.order[i] = i;
+    error = run_all(&s);
+out:
+    free(s.readings);
+    free(s.times);
+    free(s.order);
+    return error;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The twin of a real meter: says what a test wrote down for it, one reading for each start and
+ * stop. Without a script it cannot be opened, which is a test's way to a meter that fails. */
+#include "harness/meter.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "harness/store.h"
+
+static const struct channel channels[] = { { "fake", "count", PROVENANCE_FIXTURE } };
+
+static const struct reading *script;
+static int script_count;
+
+struct fake {
+    int starts;
+};
+
+void meter_fake_script(const struct reading *readings, int count)
+{
+    script = readings;
+    script_count = count;
+}
+
+static int fake_open(void **state, const char *sysroot, char *why, size_t why_size)
+{
+    (void)sysroot;
+    if (script_count == 0) {
+        snprintf(why, why_size, "the fake meter has no script");
+        return -ENODEV;
+    }
+    *state = calloc(1, sizeof(struct fake));
+    if (*state)
+        return 0;
+    snprintf(why, why_size, "the fake meter has no memory");
+    return -ENOMEM;
+}
+
+static void fake_start(void *state)
+{
+    struct fake *fake = state;
+
+    fake->starts++;
+}
+
+static void fake_stop(void *state, struct reading *readings)
+{
+    const struct fake *fake = state;
+
+    if (fake->starts >= 1 && fake->starts <= script_count)
+        readings[0] = script[fake->starts - 1];
+    else
+        readings[0] = (struct reading){ .value = NAN, .reason = "the script is at its end" };
+}
+
+const struct meter meter_fake = {
+    .name = "fake",
+    .what = "readings scripted by a test",
+    .channels = channels,
+    .channel_count = 1,
+    .open = fake_open,
+    .start = fake_start,
+    .stop = fake_stop,
+    .close = free,
+};

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Below this n even [min, max] covers the median in less than 95% of cases: 1 - 2 / 2^n. */
+enum { ORDER_MIN = 6 };
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* A sorted copy, the caller's to free. NULL: no memory, or a NaN, which has no place in an order.
+ */
+static double *sorted_copy(const double *x, int n)
+{
+    double *copy = malloc((size_t)n * sizeof *copy);
+
+    if (!copy)
+        return NULL;
+    for (int i = 0; i < n; i++) {
+        if (isnan(x[i])) {
+            free(copy);
+            return NULL;
+        }
+        copy[i] = x[i];
+    }
+    qsort(copy, (size_t)n, sizeof *copy, by_value);
+    return copy;
+}
+
+static double sorted_median(const double *sorted, int n)
+{
+    double upper = sorted[n / 2];
+
+    return n % 2 ? upper : sorted[n / 2 - 1] + (upper - sorted[n / 2 - 1]) / 2;
+}
+
+/* Two passes: the second takes out what the first lost by rounding, and no square of a raw value is
+ * ever formed, so nanoseconds of minutes lose no digits. */
+static double mean_of(const double *x, int n)
+{
+    double sum = 0, rest = 0, mean;
+
+    for (int i = 0; i < n; i++)
+        sum += x[i];
+    mean = sum / n;
+    for (int i = 0; i < n; i++)
+        rest += x[i] - mean;
+    return mean + rest / n;
+}
+
+static double deviation_of(const double *x, int n, double mean)
+{
+    double squares = 0;
+
+    for (int i = 0; i < n; i++)
+        squares += (x[i] - mean) * (x[i] - mean);
+    return n > 1 ? sqrt(squares / (n - 1)) : NAN;
+}
+
+/* The k of the narrowest [k-th smallest, k-th largest] that covers the median in at least 95% of
+ * cases: the largest k with 2 P(X < k) <= 0.05, X binomial(n, 1/2). Logarithms, because 2^-n
+ * underflows from n = 1075 on. */
+static int order_rank(int n)
+{
+    double log_term = -n * log(2.0); /* log P(X = i) */
+    double below = 0;                /* P(X < k) */
+    int k = 0;
+
+    while (k < n / 2) {
+        below += exp(log_term);
+        if (2 * below > 0.05)
+            break;
+        log_term += log((double)(n - k)) - log((double)(k + 1));
+        k++;
+    }
+    return k;
+}
+
+/* Half of Student's 95% interval of the mean, 2 <= n < ORDER_MIN. */
+static double student_half_width(double sd, int n)
+{
+    static const double t975[] = { 12.706204736174698, 4.302652729749464, 3.182446305283709,
+                                   2.776445105197793 }; /* 1 to 4 degrees of freedom */
+
+    return t975[n - 2] * sd / sqrt(n);
+}
+
+static double median_deviation(const double *x, int n, double median)
+{
+    double *away = malloc((size_t)n * sizeof *away);
+    double mad;
+
+    if (!away)
+        return NAN;
+    for (int i = 0; i < n; i++)
+        away[i] = fabs(x[i] - median);
+    qsort(away, (size_t)n, sizeof *away, by_value);
+    mad = sorted_median(away, n);
+    free(away);
+    return mad;
+}
+
+static void set_interval(struct summary *s, const double *sorted)
+{
+    if (s->n >= ORDER_MIN) {
+        int k = order_rank(s->n);
+
+        s->interval = INTERVAL_ORDER;
+        s->low = sorted[k - 1];
+        s->high = sorted[s->n - k];
+    } else if (s->n >= 2) {
+        double half = student_half_width(s->sd, s->n);
+
+        s->interval = INTERVAL_T;
+        s->low = s->mean - half;
+        s->high = s->mean + half;
+    }
+}
+
+struct summary stats_summary(const double *x, int n)
+{
+    struct summary s = { .n = n,
+                         .median = NAN,
+                         .mean = NAN,
+                         .mad = NAN,
+                         .min = NAN,
+                         .max = NAN,
+                         .sd = NAN,
+                         .low = NAN,
+                         .high = NAN,
+                         .interval = INTERVAL_NONE };
+    double *sorted = n > 0 ? sorted_copy(x, n) : NULL;
+
+    if (!sorted)
+        return s;
+    s.median = sorted_median(sorted, n);
+    s.min = sorted[0];
+    s.max = sorted[n - 1];
+    s.mean = mean_of(x, n);
+    s.sd = deviation_of(x, n, s.mean);
+    s.mad = median_deviation(x, n, s.median);
+    set_interval(&s, sorted);
+    free(sorted);
+    return s;
+}
+
+const char *stats_interval_words(enum interval_kind kind)
+{
+    switch (kind) {
+    case INTERVAL_ORDER:
+        return "order statistics, 95%";
+    case INTERVAL_T:
+        return "n < 6: assumes a normal distribution";
+    case INTERVAL_NONE:
+        break;
+    }
+    return "n = 1: no interval";
+}
+
+double stats_median(const double *x, int n)
+{
+    double *sorted = n > 0 ? sorted_copy(x, n) : NULL;
+    double median = sorted ? sorted_median(sorted, n) : NAN;
+
+    free(sorted);
+    return median;
+}
+
+double stats_geometric_mean(const double *x, int n)
+{
+    double sum = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (!(x[i] > 0))
+            return NAN;
+        sum += log(x[i]);
+    }
+    return n > 0 ? exp(sum / n) : NAN;
+}
+
+struct summary stats_paired_ratio(const double *a, const double *b, int n)
+{
+    struct summary ratio = stats_summary(NULL, 0), logs;
+    double *x = n > 0 ? malloc((size_t)n * sizeof *x) : NULL;
+
+    ratio.n = n;
+    if (!x)
+        return ratio;
+    for (int i = 0; i < n; i++) {
+        if (!(a[i] > 0) || !(b[i] > 0))
+            goto out;
+        x[i] = a[i] / b[i];
+    }
+    ratio = stats_summary(x, n);
+    for (int i = 0; i < n; i++)
+        x[i] = log(x[i]);
+    logs = stats_summary(x, n);
+    ratio.mean = exp(logs.mean);
+    if (ratio.interval == INTERVAL_T) { /* ratios are normal, if at all, in their logarithm */
+        ratio.low = exp(logs.low);
+        ratio.high = exp(logs.high);
+    }
+out:
+    free(x);
+    return ratio;
+}
+
+bool stats_steady(const double *x, int n, int window, double slope, double deviation)
+{
+    double mean, centre = (window - 1) / 2.0, along = 0, across = 0;
+    const double *tail;
+
+    if (window < 2 || n < window)
+        return false;
+    tail = x + (n - window);
+    mean = mean_of(tail, window);
+    for (int i = 0; i < window; i++) {
+        if (!(fabs(tail[i] - mean) <= deviation * fabs(mean)))
+            return false;
+        along += (i - centre) * (tail[i] - mean);
+        across += (i - centre) * (i - centre);
+    }
+    return fabs(along / across) <= slope * fabs(mean);
+}
+
+double stats_outlier_score(double x, double median, double mad)
+{
+    if (mad > 0)
+        return 0.6745 * (x - median) / mad;
+    if (x == median)
+        return 0;
+    return x > median ? INFINITY : -INFINITY;
+}

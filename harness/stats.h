@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Statistics of samples, computed on reading: raw samples are what is stored. No function drops a
+ * sample, allocates for its caller, or prints. Rules and sources: docs/method.md. */
+#ifndef HARNESS_STATS_H
+#define HARNESS_STATS_H
+
+#include <stdbool.h>
+
+enum interval_kind {
+    INTERVAL_NONE,  /* n = 1: there is none, and low = high = NaN */
+    INTERVAL_T,     /* n < 6: Student's t, assumes a normal distribution, and says so */
+    INTERVAL_ORDER, /* n >= 6: binomial order statistics of the median, at least 95% */
+};
+
+struct summary {
+    int n;
+    double median, mean, mad, min, max; /* mad: median absolute deviation, unscaled */
+    double sd;                          /* standard deviation, over n - 1; NaN for n = 1 */
+    double low, high;                   /* 95% interval of the median */
+    enum interval_kind interval;
+};
+
+/* x is (n), any order, not modified; n >= 1. */
+struct summary stats_summary(const double *x, int n);
+
+/* Words for an interval: "order statistics, 95%", "n < 6: assumes a normal distribution", ... */
+const char *stats_interval_words(enum interval_kind kind);
+
+double stats_median(const double *x, int n);
+
+/* exp(mean(log x)): the mean of ratios. All x > 0; NaN otherwise. */
+double stats_geometric_mean(const double *x, int n);
+
+/* a[i] / b[i], pair by pair: the geometric mean as .mean, the median and its interval (Student's t
+ * on the logarithms for n < 6). All a, b > 0; NaN otherwise. */
+struct summary stats_paired_ratio(const double *a, const double *b, int n);
+
+/* Is the tail of x steady? Least-squares slope over the last `window` samples below `slope` of
+ * their mean per sample, and none further than `deviation` from their mean, both relative. */
+bool stats_steady(const double *x, int n, int window, double slope, double deviation);
+
+/* Iglewicz and Hoaglin's score 0.6745 (x - median) / MAD; 0 where MAD is 0 and x is the median,
+ * infinity where MAD is 0 and it is not. */
+double stats_outlier_score(double x, double median, double mad);
+
+#endif

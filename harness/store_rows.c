@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What store.h promises of runs, cells, samples and values. */
+#include "harness/store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include "harness/measure.h"
+#include "harness/store_sql.h"
+
+/* ---- runs ---- */
+
+static int add_machine(struct store *store, const struct host *host, int64_t *id)
+{
+    struct binding b;
+    int error = store_sql_begin(store, MACHINE_ADD, &b);
+
+    if (error)
+        return error;
+    store_sql_text(&b, host->key);
+    store_sql_text_or_null(&b, host_fact(host, "cpu"));
+    error = store_sql_run(store, &b, NULL, "add the machine");
+    if (!error)
+        error = store_sql_begin(store, MACHINE_FIND, &b);
+    if (error)
+        return error;
+    store_sql_text(&b, host->key);
+    return store_sql_run(store, &b, id, "find the machine");
+}
+
+static void bind_build(struct binding *b, const struct build *build)
+{
+    store_sql_text(b, build->version);
+    store_sql_text_or_null(b, build->commit);
+    if (build->dirty[0])
+        store_sql_int(b, build->dirty[0] == '1');
+    else
+        store_sql_text(b, NULL);
+    store_sql_text(b, build->compiler);
+    store_sql_text(b, build->flags);
+    store_sql_text(b, build->sanitizers);
+}
+
+static int add_build(struct store *store, const struct build *build, int64_t *id)
+{
+    struct binding b;
+    int error = store_sql_begin(store, BUILD_FIND, &b);
+
+    if (error)
+        return error;
+    bind_build(&b, build);
+    *id = 0;
+    error = store_sql_run(store, &b, id, "find the build");
+    if (error || *id)
+        return error;
+    error = store_sql_begin(store, BUILD_ADD, &b);
+    if (error)
+        return error;
+    bind_build(&b, build);
+    error = store_sql_run(store, &b, NULL, "add the build");
+    *id = sqlite3_last_insert_rowid(store->db);
+    return error;
+}
+
+static int add_facts(struct store *store, int64_t run, const struct host *host)
+{
+    for (int i = 0; i < host->count; i++) {
+        const struct fact *fact = &host->facts[i];
+        struct binding b;
+        int error = store_sql_begin(store, FACT_ADD, &b);
+
+        if (error)
+            return error;
+        store_sql_int(&b, run);
+        store_sql_text(&b, fact->name);
+        store_sql_text_or_null(&b, fact->value);
+        store_sql_text(&b, fact->value[0] ? NULL : fact->reason[0] ? fact->reason : "not known");
+        error = store_sql_run(store, &b, NULL, "add a fact of the machine");
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int64_t store_run_begin(struct store *store, const struct host *host, const struct build *build,
+                        const char *command, const char *arguments, uint64_t seed)
+{
+    int64_t machine = 0, built = 0, run = 0;
+    char seed_text[24];
+    struct binding b;
+    int error = store_sql_plain(store, BEGIN, "begin a run");
+
+    if (error)
+        return error;
+    error = add_machine(store, host, &machine);
+    if (!error)
+        error = add_build(store, build, &built);
+    if (!error)
+        error = store_sql_begin(store, RUN_ADD, &b);
+    if (error)
+        goto out;
+    snprintf(seed_text, sizeof seed_text, "%" PRIu64, seed);
+    store_sql_int(&b, machine);
+    store_sql_int(&b, built);
+    store_sql_text(&b, command);
+    store_sql_text(&b, arguments);
+    store_sql_text(&b, seed_text);
+    error = store_sql_run(store, &b, NULL, "begin a run");
+    run = sqlite3_last_insert_rowid(store->db);
+    if (!error)
+        error = add_facts(store, run, host);
+out:
+    error = store_sql_end(store, error);
+    return error ? error : run;
+}
+
+/* After an UPDATE by id that found no row. */
+static int no_row(struct store *store, const char *table, int64_t id)
+{
+    snprintf(store->error, sizeof store->error, "%s: has no %s %" PRId64, store->path, table, id);
+    return -ENOENT;
+}
+
+int store_run_end(struct store *store, int64_t run, const char *status)
+{
+    struct binding b;
+    int error = store_sql_begin(store, RUN_END, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    store_sql_text(&b, status);
+    error = store_sql_run(store, &b, NULL, "end a run");
+    if (error)
+        return error;
+    return sqlite3_changes(store->db) ? 0 : no_row(store, "run", run);
+}
+
+/* ---- cells ---- */
+
+int64_t store_cell(struct store *store, int64_t run, const struct cell *cell)
+{
+    const char *const texts[] = { cell->item, cell->model, cell->format, cell->isa, cell->phase };
+    const int64_t numbers[] = {
+        cell->rows,   cell->cols,       cell->n_prompt, cell->n_gen,           cell->n_depth,
+        cell->batch,  cell->parallel,   cell->threads,  cell->layers_resident, cell->layers,
+        cell->tokens, cell->work_bytes, cell->work_ops, cell->predicted_bytes, cell->predicted_ns
+    };
+    struct binding b;
+    int error = store_sql_begin(store, CELL_ADD, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    store_sql_text(&b, cell->kind);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        store_sql_text_or_null(&b, texts[i]);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        store_sql_int_or_null(&b, numbers[i]);
+    store_sql_text_or_null(&b, cell->cache);
+    store_sql_text(&b, cell->provenance);
+    store_sql_int_or_null(&b, cell->partner);
+    error = store_sql_run(store, &b, NULL, "add a cell");
+    return error ? error : sqlite3_last_insert_rowid(store->db);
+}
+
+int store_cell_status(struct store *store, int64_t cell, const char *status, const char *reason)
+{
+    struct binding b;
+    int error = store_sql_begin(store, CELL_STATUS, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, cell);
+    store_sql_text(&b, status);
+    store_sql_text(&b, reason);
+    error = store_sql_run(store, &b, NULL, "set a cell's status");
+    if (error)
+        return error;
+    return sqlite3_changes(store->db) ? 0 : no_row(store, "cell", cell);
+}
+
+/* ---- samples and values ---- */
+
+/* value and reason exclude each other. SQLite stores a NaN as NULL, which needs a reason. */
+static const char *reason_of(double value, const char *reason)
+{
+    if (reason)
+        return reason[0] ? reason : "no reason was given";
+    return isfinite(value) ? NULL : "not a finite number";
+}
+
+static int add_sample(struct store *store, int64_t cell, const struct sample *sample)
+{
+    struct binding b;
+    int error = store_sql_begin(store, SAMPLE_ADD, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, cell);
+    store_sql_int(&b, sample->round);
+    store_sql_int(&b, sample->order);
+    store_sql_int(&b, sample->start_ns);
+    store_sql_int(&b, sample->time_ns);
+    return store_sql_run(store, &b, NULL, "add a sample");
+}
+
+static int add_reading(struct store *store, int64_t sample, const struct channel *channel,
+                       const struct reading *reading)
+{
+    const char *reason = reason_of(reading->value, reading->reason);
+    struct binding b;
+    int error = store_sql_begin(store, READING_ADD, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, sample);
+    store_sql_text(&b, channel->name);
+    store_sql_text(&b, channel->unit);
+    store_sql_value(&b, reading->value, reason);
+    store_sql_text(&b, channel->provenance);
+    store_sql_text(&b, reason);
+    return store_sql_run(store, &b, NULL, "add a reading");
+}
+
+int store_sample(struct store *store, int64_t cell, const struct sample *sample,
+                 const struct channel *const *channels, int count)
+{
+    int error = store_sql_plain(store, BEGIN, "add a sample");
+    int64_t id;
+
+    if (error)
+        return error;
+    error = add_sample(store, cell, sample);
+    id = sqlite3_last_insert_rowid(store->db);
+    for (int i = 0; i < count && !error; i++)
+        error = add_reading(store, id, channels[i], &sample->readings[i]);
+    return store_sql_end(store, error);
+}
+
+int store_value(struct store *store, int64_t cell, const char *metric, double value,
+                const char *unit, const char *provenance, const char *reason)
+{
+    struct binding b;
+    int error = store_sql_begin(store, VALUE_SET, &b);
+
+    reason = reason_of(value, reason);
+    if (error)
+        return error;
+    store_sql_int(&b, cell);
+    store_sql_text(&b, metric);
+    store_sql_value(&b, value, reason);
+    store_sql_text(&b, unit);
+    store_sql_text(&b, provenance);
+    store_sql_text(&b, reason);
+    return store_sql_run(store, &b, NULL, "add a value");
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stats.c against numbers computed elsewhere: ranks by exact binomial sums in integers, Student's
+ * quantiles from tables, the rest by hand. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "harness/stats.h"
+
+static void assert_close(double got, double want, double relative)
+{
+    if (!(fabs(got - want) <= relative * fabs(want)))
+        fail_msg("got %.17g, want %.17g", got, want);
+}
+
+static void median_of_odd_even_and_unsorted(void **state)
+{
+    const double odd[] = { 5, 1, 3 }, even[] = { 4, 1, 3, 2 }, one[] = { 7 };
+    double kept[] = { 5, 1, 3 };
+
+    (void)state;
+    assert_close(stats_median(odd, 3), 3, 0);
+    assert_close(stats_median(even, 4), 2.5, 0);
+    assert_close(stats_median(one, 1), 7, 0);
+    stats_summary(kept, 3);
+    assert_memory_equal(kept, odd, sizeof odd);
+}
+
+/* llama.cpp issue 24951: there the sum of squares overflowed 64-bit integers. */
+static void deviation_of_twelve_seconds_in_ns(void **state)
+{
+    const double x[] = { 12140144300, 12308847400, 12225136900, 12154929400, 11909783400 };
+    struct summary s = stats_summary(x, 5);
+
+    (void)state;
+    assert_int_equal(s.n, 5);
+    assert_close(s.mean, 12147768280, 1e-15);
+    assert_close(s.sd, 148894758.0, 1e-8);
+    assert_close(s.median, 12154929400, 0);
+    assert_close(s.mad, 70207500, 0);
+    assert_close(s.min, 11909783400, 0);
+    assert_close(s.max, 12308847400, 0);
+}
+
+static void deviation_keeps_its_digits_on_a_high_offset(void **state)
+{
+    const double x[] = { 1e15 + 1, 1e15 + 2, 1e15 + 3 };
+
+    (void)state;
+    assert_close(stats_summary(x, 3).sd, 1, 1e-12);
+}
+
+static void one_sample_has_no_interval(void **state)
+{
+    const double x[] = { 42 };
+    struct summary s = stats_summary(x, 1);
+
+    (void)state;
+    assert_int_equal(s.interval, INTERVAL_NONE);
+    assert_true(isnan(s.low) && isnan(s.high) && isnan(s.sd));
+    assert_close(s.median, 42, 0);
+    assert_close(s.mad, 0, 0);
+}
+
+static void below_six_the_interval_is_student_s(void **state)
+{
+    const double x[] = { 10, 12, 11, 13, 14 };
+    const double half[] = { 12.706204736174698, 2.484137711750331, 2.0542602567605215,
+                            1.963243161477557 }; /* t * sd / sqrt(n) for n = 2 .. 5 */
+
+    (void)state;
+    for (int n = 2; n <= 5; n++) {
+        struct summary s = stats_summary(x, n);
+
+        assert_int_equal(s.interval, INTERVAL_T);
+        assert_close(s.high - s.mean, half[n - 2], 1e-9);
+        assert_close(s.mean - s.low, half[n - 2], 1e-9);
+    }
+}
+
+/* Ranks from the binomial distribution: the narrowest symmetric pair that covers 95%. */
+static void from_six_on_the_interval_is_of_order_statistics(void **state)
+{
+    static const struct {
+        int n, rank;
+    } known[] = { { 6, 1 },  { 7, 1 },   { 8, 1 },    { 9, 2 },      { 11, 2 },    { 12, 3 },
+                  { 20, 6 }, { 30, 10 }, { 100, 40 }, { 1000, 469 }, { 2000, 956 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        int n = known[i].n;
+        double *x = malloc((size_t)n * sizeof *x);
+        struct summary s;
+
+        assert_non_null(x);
+        for (int j = 0; j < n; j++)
+            x[j] = (double)((j * 7919) % n) + 1; /* 1 .. n, in disorder: 7919 is prime */
+        s = stats_summary(x, n);
+        free(x);
+        assert_int_equal(s.interval, INTERVAL_ORDER);
+        assert_close(s.low, known[i].rank, 0);
+        assert_close(s.high, n + 1 - known[i].rank, 0);
+    }
+}
+
+static void a_nan_is_not_sorted_away(void **state)
+{
+    const double x[] = { 1, 2, 3, NAN };
+
+    (void)state;
+    assert_true(isnan(stats_median(x, 4)));
+    assert_true(isnan(stats_summary(x, 4).median));
+}
+
+static void intervals_have_words(void **state)
+{
+    (void)state;
+    assert_string_equal(stats_interval_words(INTERVAL_ORDER), "order statistics, 95%");
+    assert_non_null(strstr(stats_interval_words(INTERVAL_T), "assumes a normal distribution"));
+    assert_non_null(strstr(stats_interval_words(INTERVAL_NONE), "no interval"));
+}
+
+static void geometric_mean_of_ratios(void **state)
+{
+    const double x[] = { 2, 8 }, bad[] = { 2, 0 }, huge[] = { 1e300, 1e300 };
+
+    (void)state;
+    assert_close(stats_geometric_mean(x, 2), 4, 1e-15);
+    assert_close(stats_geometric_mean(huge, 2), 1e300, 1e-12);
+    assert_true(isnan(stats_geometric_mean(bad, 2)));
+}
+
+static void pairs_cancel_what_both_arms_share(void **state)
+{
+    double a[8], b[8];
+    struct summary s;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) { /* the machine slows down tenfold, the ratio stays */
+        b[i] = 100 * (1 + i);
+        a[i] = 2 * b[i];
+    }
+    s = stats_paired_ratio(a, b, 8);
+    assert_close(s.mean, 2, 1e-15);
+    assert_close(s.low, 2, 0);
+    assert_close(s.high, 2, 0);
+    assert_int_equal(s.interval, INTERVAL_ORDER);
+}
+
+static void few_pairs_have_an_interval_of_logarithms(void **state)
+{
+    const double a[] = { 2, 8 }, b[] = { 1, 1 }, bad[] = { 1, -1 };
+    struct summary s = stats_paired_ratio(a, b, 2);
+
+    (void)state;
+    assert_int_equal(s.interval, INTERVAL_T);
+    assert_close(s.mean, 4, 1e-14);
+    assert_close(s.median, 5, 0);
+    assert_close(s.low * s.high, 16, 1e-9); /* symmetric about 4, as a factor */
+    assert_true(s.low > 0 && s.low < 2);
+    assert_true(isnan(stats_paired_ratio(a, bad, 2).mean));
+}
+
+static void steady_is_level_and_narrow(void **state)
+{
+    const double level[] = { 900, 300, 100, 101, 99, 100 };
+    const double slope[] = { 100, 102, 104, 106, 108, 110 };
+    const double spike[] = { 100, 100, 100, 130, 100, 100 };
+    const double zeros[] = { 0, 0, 0 };
+
+    (void)state;
+    assert_true(stats_steady(level, 6, 4, 0.01, 0.05));
+    assert_false(stats_steady(level, 6, 6, 0.01, 0.05)); /* the whole series is not */
+    assert_false(stats_steady(slope, 6, 6, 0.01, 0.10));
+    assert_true(stats_steady(slope, 6, 6, 0.05, 0.10));
+    assert_false(stats_steady(spike, 6, 6, 0.05, 0.10));
+    assert_false(stats_steady(level + 2, 3, 4, 1, 1)); /* too few */
+    assert_true(stats_steady(zeros, 3, 3, 0.01, 0.01));
+}
+
+static void outlier_scores(void **state)
+{
+    (void)state;
+    assert_close(stats_outlier_score(13, 10, 2), 0.6745 * 1.5, 1e-15);
+    assert_close(stats_outlier_score(7, 10, 2), -0.6745 * 1.5, 1e-15);
+    assert_close(stats_outlier_score(10, 10, 0), 0, 0);
+    assert_true(stats_outlier_score(11, 10, 0) > 1e300);
+    assert_true(stats_outlier_score(9, 10, 0) < -1e300);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(median_of_odd_even_and_unsorted),
+        cmocka_unit_test(deviation_of_twelve_seconds_in_ns),
+        cmocka_unit_test(deviation_keeps_its_digits_on_a_high_offset),
+        cmocka_unit_test(one_sample_has_no_interval),
+        cmocka_unit_test(below_six_the_interval_is_student_s),
+        cmocka_unit_test(from_six_on_the_interval_is_of_order_statistics),
+        cmocka_unit_test(a_nan_is_not_sorted_away),
+        cmocka_unit_test(intervals_have_words),
+        cmocka_unit_test(geometric_mean_of_ratios),
+        cmocka_unit_test(pairs_cancel_what_both_arms_share),
+        cmocka_unit_test(few_pairs_have_an_interval_of_logarithms),
+        cmocka_unit_test(steady_is_level_and_narrow),
+        cmocka_unit_test(outlier_scores),
+    };
+
+    return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}
