@@ -1,0 +1,34 @@
+# scripts/plots DB DIR, which runs: gnuplot -c plots/memory.gp DIR/memory.tsv OUT [SUBTITLE]
+in = ARG1; out = ARG2; subtitle = ARG3; height = 840
+heading = "Memory against model size"
+load system('dirname "'.ARG0.'"')."/style.gp"
+
+set multiplot
+@sizes
+@decades
+@upper
+c = 5
+
+@left_half
+eval titled("Paper, GPU: GB")
+set key at graph 0.02, 0.98 left top
+plot @paper, @key_paper
+
+@right_half
+eval titled("Here, CPU: GB")
+unset label 1; unset label 2
+set key at graph 0.02, 0.98 left top
+plot @here, @key_here
+
+@lower
+@whole_width
+@all_sizes
+@from_zero
+c = 9
+eval titled("Ratio to FP16")
+foot = foot_hollow.foot_alone.foot_bars
+@noted
+set ylabel "times less than FP16" textcolor rgb ink
+set key at graph 1, 1.13 right top horizontal
+plot @printed, @printed_beside, @paper, @here, @key_ratio
+unset multiplot
