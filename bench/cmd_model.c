@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `model`: whole forward passes. Options follow llama-bench: -p prompt tokens, -n generated tokens,
+ * -pg both (a prefill row, and a decode row at the depth of its prompt), -d depth. */
+#include <string.h>
+#include "bench/command.h"
+#include "bench/passes.h"
+#include "bench/rows.h"
+#include "kernels/cpu.h"
+
+enum { TESTS_MAX = 64, SPECS_MAX = 32, BATCH = 2048, UBATCH = 512 };
+
+static const struct column columns[] = {
+    { "model", "model", "%s" },
+    { "format", "format", "%s" },
+    { "isa", "ISA", "%s" },
+    { "phase", "phase", "%s" },
+    { "n_prompt", "p", "%.0f" },
+    { "n_gen", "n", "%.0f" },
+    { "n_depth", "depth", "%.0f" },
+    { "parallel", "seq", "%.0f" },
+    { "threads", "threads", "%.0f" },
+    { "tokens_per_s", "tokens/s", "%.2f" },
+    { "ms_per_token", "ms/token", "%.2f" },
+    { "ci_low_ms", "95% from", "%.2f" },
+    { "ci_high_ms", "to", "%.2f" },
+    { "roof_share", "of roof", "%.2f" },
+    { "weights_bytes", "weights", "bytes" },
+    { "kv_bytes", "KV", "bytes" },
+    { "rss_peak_bytes", "RSS peak", "bytes" },
+    { "provenance", "provenance", "%s" },
+    { "status", "status", "%s" },
+    { NULL, NULL, NULL },
+};
+
+struct tests {
+    int count;
+    struct pass_test list[TESTS_MAX];
+};
+
+static void add_test(struct tests *tests, const struct config *c, int64_t p, int64_t n, int64_t d)
+{
+    const int64_t batch = c->batches.count ? c->batches.values[0] : BATCH;
+    const int64_t ubatch = c->ubatches.count ? c->ubatches.values[0] : UBATCH;
+    const int parallels = c->parallel.count ? c->parallel.count : 1;
+
+    for (int i = 0; i < parallels && tests->count < TESTS_MAX && p + n > 0; i++)
+        tests->list[tests->count++] = (struct pass_test){
+            .n_prompt = (int)p,
+            .n_gen = (int)n,
+            .n_depth = (int)d,
+            .batch = (int)(batch < ubatch ? batch : ubatch),
+            .parallel = c->parallel.count ? (int)c->parallel.values[i] : 1,
+            .repetitions = c->repetitions ? (int)c->repetitions : 6,
+            .warmup_min = 1,
+            .warmup_max = 3,
+        };
+}
+
+/* llama-bench's defaults: -p 512 -n 128, each at every depth. */
+static void list_tests(struct tests *tests, const struct config *c)
+{
+    const bool standard = !c->prompts.count && !c->gens.count && !c->prompt_gens.count;
+    const int64_t none = 0;
+    const int depths = c->depths.count ? c->depths.count : 1;
+
+    for (int d = 0; d < depths; d++) {
+        const int64_t depth = c->depths.count ? c->depths.values[d] : none;
+        if (standard) {
+            add_test(tests, c, 512, 0, depth);
+            add_test(tests, c, 0, 128, depth);
+        }
+        for (int i = 0; i < c->prompts.count; i++)
+            add_test(tests, c, c->prompts.values[i], 0, depth);
+        for (int i = 0; i < c->gens.count; i++)
+            add_test(tests, c, 0, c->gens.values[i], depth);
+        for (int i = 0; i < c->prompt_gens.count; i++) {
+            add_test(tests, c, c->prompt_gens.first[i], 0, depth);
+            add_test(tests, c, 0, c->prompt_gens.second[i], depth + c->prompt_gens.first[i]);
+        }
+    }
+}
+
+struct specs {
+    int count;
+    struct pass_spec list[SPECS_MAX];
+};
+
+/* The formats of one model. */
+static void list_specs(struct specs *specs, const struct config *c, const struct shape *s,
+                       unsigned cpu, int64_t llc_bytes)
+{
+    specs->count = 0;
+    for (int f = 0; families[f]; f++) {
+        bool wanted = !c->formats.count;
+        for (int i = 0; i < c->formats.count; i++)
+            wanted |= !strcmp(c->formats.values[i], families[f]->name);
+        for (int i = 0; wanted && i < (c->isas.count ? c->isas.count : 1); i++) {
+            const char *isa = c->isas.count ? c->isas.values[i] : NULL;
+            int resident = s->layers;
+            if (isa && !kernel_find(families[f], isa, cpu))
+                continue;
+            if (c->layers_resident > 0 && c->layers_resident < s->layers)
+                resident = (int)c->layers_resident;
+            if (c->layers_resident < 0)
+                resident = pass_cycled_layers(s, families[f], llc_bytes);
+            if (specs->count < SPECS_MAX)
+                specs->list[specs->count++] = (struct pass_spec){ s, families[f], isa, resident };
+        }
+    }
+}
+
+static int threads_at(const struct config *c, int i)
+{
+    return c->threads.count ? (int)c->threads.values[i] : threads_cores();
+}
+
+/* Everything that can be refused before the database is opened. 0 or the exit status. */
+static int refuse(const struct config *c, const struct tests *tests)
+{
+    struct run probe = { .config = c };
+    struct specs specs;
+
+    if (!c->models.count)
+        return run_refuse("model",
+                          "no model: give -m MODEL (`tritbench list models` has the names)");
+    if (!tests->count)
+        return run_refuse("model", "nothing to do: -p and -n are both 0");
+    for (int m = 0; m < c->models.count; m++) {
+        const struct shape *s = shape_find(c->models.values[m]);
+        list_specs(&specs, c, s, cpu_detect(), 0);
+        if (!specs.count)
+            return run_refuse("model",
+                              "no kernel: none of the formats has one of these instruction "
+                              "sets");
+        for (int i = 0; i < specs.count; i++) {
+            const int64_t bytes =
+                pass_bytes(&specs.list[i], tests->list, tests->count, threads_at(c, 0));
+            if (bytes > run_memory(&probe))
+                return run_refuse("model",
+                                  "%s in %s needs %lld bytes, and %lld are there; "
+                                  "--layers-resident auto keeps a part and cycles through it",
+                                  s->name, specs.list[i].family->name, (long long)bytes,
+                                  (long long)run_memory(&probe));
+        }
+    }
+    return 0;
+}
+
+static void measure_model(struct run *run, struct roof *roof, const struct specs *specs,
+                          const struct tests *tests)
+{
+    const int threads = threads_count(run->pool);
+
+    for (int done = 0; done < specs->count && !run->broken && !run_stop;) {
+        const int n = pass_group(specs->list + done, specs->count - done, tests->list, tests->count,
+                                 threads, run_memory(run));
+        pass_measure(run, roof, specs->list + done, n, tests->list, tests->count, NULL, NULL);
+        done += n;
+    }
+}
+
+int cmd_model(const struct config *config)
+{
+    static struct tests tests;
+    static struct specs specs;
+    struct run run;
+
+    list_tests(&tests, config);
+    int status = refuse(config, &tests);
+    if (!status)
+        status = run_open(&run, config, "model");
+    if (status)
+        return status;
+    for (int t = 0; t < (config->threads.count ? config->threads.count : 1); t++) {
+        struct threads *pool = run_threads(&run, threads_at(config, t));
+        struct roof roof;
+        if (!pool || run_stop)
+            break;
+        const bool have_roof = !roof_open(&roof, &run, pool);
+        for (int m = 0; m < config->models.count && !run_stop && !run.broken; m++) {
+            list_specs(&specs, config, shape_find(config->models.values[m]), run.cpu,
+                       run.host.llc_bytes);
+            measure_model(&run, have_roof ? &roof : NULL, &specs, &tests);
+        }
+        roof_close(&roof);
+    }
+    json_t *rows = rows_model(store_db(run.store), run.id);
+    outputs_rows(
+        run.outputs, rows, columns, NULL,
+        "Medians. `of roof`: what a token must read by its time, as a share of the read-only "
+        "bandwidth of the same rounds. Energy: no meter is read by this version.");
+    json_decref(rows);
+    return run_close(&run);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/names.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "kernels/cpu.h"
+#include "kernels/kernel.h"
+#include "kernels/threads.h"
+#include "model/model.h"
+
+enum { NAME_MAX_LENGTH = 31, NAMES_MAX = 128 };
+
+const char *const names_items[] = { "table1", "table3", "fig2", "fig3", NULL };
+
+/* Levenshtein's distance without regard to case; of the first NAME_MAX_LENGTH characters. */
+static int distance(const char *a, const char *b)
+{
+    int m = (int)strnlen(a, NAME_MAX_LENGTH), n = (int)strnlen(b, NAME_MAX_LENGTH);
+    int row[NAME_MAX_LENGTH + 1];
+    for (int j = 0; j <= n; j++)
+        row[j] = j;
+    for (int i = 1; i <= m; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= n; j++) {
+            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+            int best = diagonal + !same;
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+const char *names_nearest(const char *word, const char *const *names, int count)
+{
+    const char *nearest = NULL;
+    int half = (int)strlen(word) / 2; /* farther than this is another word, not a slip */
+    int best = half > 0 ? half : 1;
+    for (int i = 0; i < count; i++) {
+        int d = distance(word, names[i]);
+        if (d <= best && d < (int)strlen(names[i])) {
+            best = d - 1;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+/* The line for a name that is not among names: the nearest, or all of them. */
+static int unknown(const char *option, const char *word, const char *const *names, int count,
+                   char *why, size_t why_size)
+{
+    const char *near = names_nearest(word, names, count);
+    int n = snprintf(why, why_size, "%s %.60s: no such name; ", option, word);
+    if (near) {
+        snprintf(why + n, why_size - (size_t)n, "did you mean %s?", near);
+        return -EINVAL;
+    }
+    for (int i = 0; i < count && n > 0 && (size_t)n < why_size; i++)
+        n += snprintf(why + n, why_size - (size_t)n, "%s%s", i ? ", " : "there are ", names[i]);
+    return -EINVAL;
+}
+
+static int check_list(const char *option, const struct text_list *list, const char *const *names,
+                      int count, char *why, size_t why_size)
+{
+    for (int i = 0; i < list->count; i++) {
+        bool found = false;
+        for (int j = 0; j < count && !found; j++)
+            found = strcmp(list->values[i], names[j]) == 0;
+        if (!found)
+            return unknown(option, list->values[i], names, count, why, why_size);
+    }
+    return 0;
+}
+
+static bool contains(const struct text_list *list, const char *name)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (strcmp(list->values[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Formats: a list with `all` in it becomes every family, in the order of the table. */
+static int check_formats(struct text_list *formats, char *why, size_t why_size)
+{
+    const char *names[NAMES_MAX];
+    int count = 0;
+    for (int i = 0; families[i]; i++)
+        names[count++] = families[i]->name;
+    names[count] = "all";
+    int error = check_list("--format", formats, names, count + 1, why, why_size);
+    if (!error && contains(formats, "all")) {
+        formats->count = count;
+        memcpy(formats->values, names, (size_t)count * sizeof *names);
+    }
+    return error;
+}
+
+/* Is there a kernel for `isa` among the chosen formats? */
+static bool any_kernel(const char *isa, const struct text_list *formats)
+{
+    for (int i = 0; families[i]; i++) {
+        if (formats->count > 0 && !contains(formats, families[i]->name))
+            continue;
+        for (const struct kernel *k = families[i]->kernels;; k++) {
+            if (strcmp(k->isa, isa) == 0)
+                return true;
+            if (k->needs == 0)
+                break;
+        }
+    }
+    return false;
+}
+
+static int check_isas(const struct config *config, char *why, size_t why_size)
+{
+    const struct text_list *isas = &config->isas;
+    const char *names[NAMES_MAX];
+    int count = 0;
+    unsigned cpu = cpu_detect();
+    for (const struct cpu_feature *f = cpu_features; f->bit; f++)
+        names[count++] = f->name;
+    names[count++] = "c";
+    int error = check_list("--isa", isas, names, count, why, why_size);
+    for (int i = 0; i < isas->count && !error; i++) {
+        for (const struct cpu_feature *f = cpu_features; f->bit; f++) {
+            if (strcmp(isas->values[i], f->name) == 0 && !(cpu & f->bit)) {
+                snprintf(why, why_size, "--isa %s: this CPU does not have it (%s)", f->name,
+                         f->what);
+                return -EINVAL;
+            }
+        }
+        if (!any_kernel(isas->values[i], &config->formats)) {
+            snprintf(
+                why, why_size, "--isa %s: %s has a kernel for it; see 'tritbench list kernels'",
+                isas->values[i], config->formats.count > 0 ? "none of these formats" : "no format");
+            return -EINVAL;
+        }
+    }
+    return error;
+}
+
+int names_check(struct config *config, char *why, size_t why_size)
+{
+    const char *models[NAMES_MAX];
+    int model_count = 0, item_count = 0;
+    for (const struct shape *s = shapes; s->name && model_count < NAMES_MAX; s++)
+        models[model_count++] = s->name;
+    while (names_items[item_count])
+        item_count++;
+    int error = check_list("--model", &config->models, models, model_count, why, why_size);
+    if (!error)
+        error = check_formats(&config->formats, why, why_size);
+    if (!error)
+        error = check_isas(config, why, why_size);
+    if (!error)
+        error = check_list("--only", &config->only, names_items, item_count, why, why_size);
+    return error;
+}
+
+static void add_thread_count(struct int_list *list, int64_t count)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (list->values[i] == count)
+            return;
+    }
+    if (list->count < OPTION_LIST_MAX)
+        list->values[list->count++] = count;
+}
+
+int names_threads(struct config *config, char *why, size_t why_size)
+{
+    const struct int_list given = config->threads;
+    struct int_list *list = &config->threads;
+    int units = threads_units();
+    list->count = 0;
+    for (int i = 0; i < given.count; i++) {
+        if (given.values[i] > units) {
+            snprintf(why, why_size, "--threads %lld: this process may use %d hardware thread%s",
+                     (long long)given.values[i], units, units == 1 ? "" : "s");
+            return -EINVAL;
+        }
+        add_thread_count(list, given.values[i]);
+    }
+    for (int n = 1; config->threads_pow2 && n < units; n *= 2)
+        add_thread_count(list, n);
+    if (config->threads_phys)
+        add_thread_count(list, threads_cores());
+    if (config->threads_all || config->threads_pow2)
+        add_thread_count(list, units);
+    config->threads_all = config->threads_phys = config->threads_pow2 = false;
+    return 0;
+}

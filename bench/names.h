@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names on the command line against the tables of the program: models, formats, instruction sets,
+ * items of the paper. Runs before a command does, so that a wrong word costs nothing. */
+#ifndef BENCH_NAMES_H
+#define BENCH_NAMES_H
+
+#include <stddef.h>
+#include "bench/option.h"
+
+/* What --only takes: tables and figures of the paper; NULL at the end. */
+extern const char *const names_items[];
+
+/* The name that was probably meant by `word`, or NULL where none is near. */
+const char *names_nearest(const char *word, const char *const *names, int count);
+
+/* Checks models, formats, isas and only. Formats `all` becomes every family. An ISA must be one
+ * that this CPU has and that one of the chosen formats (all, where none is chosen) has a kernel
+ * for. 0, or -EINVAL with one line in why. */
+int names_check(struct config *config, char *why, size_t why_size);
+
+/* Turns the words all, phys and pow2 of --threads into numbers (and clears their flags), drops
+ * doubles, and refuses more threads than this process may use. 0, or -EINVAL with one line in
+ * why. */
+int names_threads(struct config *config, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The option rows and the parser that reads them. */
+#include "bench/option.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/names.h"
+
+#define ROW(s, l, v, kind, field, min, max, commands, help)                                        \
+    {                                                                                              \
+        s, l, v, kind, offsetof(struct config, field), min, max, commands, help                    \
+    }
+
+enum {
+    THREADS_MAX = 4096,
+    TOKENS_MAX = 1 << 20,
+    BATCH_MAX = 1 << 16,
+    COLUMNS_MAX = (1 << 17) - 1, /* integer sums are exact below 2^17 columns: kernels/kernel.h */
+};
+
+/* clang-format off */
+const struct option_row option_rows[] = {
+    ROW("m", "model", "LIST", OPTION_TEXT_LIST, models, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
+        "models, as 'tritbench list models' names them, e.g. 700M,3B,70B"),
+    ROW("f", "format", "LIST", OPTION_TEXT_LIST, formats, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
+        "weight formats, e.g. f16,ternary2, or all"),
+    ROW(NULL, "isa", "LIST", OPTION_TEXT_LIST, isas, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
+        "force instruction sets, e.g. c,avx2 (default: the best that the CPU has)"),
+    ROW(NULL, "shape", "RxC", OPTION_SHAPE, rows, 1, COLUMNS_MAX, CMD_KERNEL,
+        "one matrix of R rows and C columns instead of a model's"),
+    ROW("p", "n-prompt", "LIST", OPTION_INT_LIST, prompts, 0, TOKENS_MAX, CMD_MODEL,
+        "prompt tokens of prefill; 0: no prefill"),
+    ROW("n", "n-gen", "LIST", OPTION_INT_LIST, gens, 0, TOKENS_MAX, CMD_MODEL,
+        "generated tokens of decode; 0: no decode"),
+    ROW("pg", NULL, "PP,TG", OPTION_PAIR, prompt_gens, 1, TOKENS_MAX, CMD_MODEL,
+        "PP prompt tokens and then TG generated ones; may be repeated"),
+    ROW("d", "n-depth", "LIST", OPTION_INT_LIST, depths, 0, TOKENS_MAX, CMD_MODEL,
+        "tokens in the KV cache before a measurement begins"),
+    ROW("b", "batch", "LIST", OPTION_INT_LIST, batches, 1, BATCH_MAX, CMD_KERNEL | CMD_MODEL,
+        "kernel: tokens at once, 1 is GEMV and more is GEMM; model: tokens of one prefill call"),
+    ROW("ub", "ubatch-size", "LIST", OPTION_INT_LIST, ubatches, 1, BATCH_MAX, CMD_MODEL,
+        "tokens of one forward pass of prefill"),
+    ROW(NULL, "parallel", "LIST", OPTION_INT_LIST, parallel, 1, THREADS_MAX, CMD_MODEL,
+        "sequences decoded at once"),
+    ROW("t", "threads", "LIST", OPTION_THREADS, threads, 1, THREADS_MAX, CMD_RUNS,
+        "threads; also all (hardware threads), phys (cores), pow2 (1, 2, 4, ... and all)"),
+    ROW("r", "repetitions", "N", OPTION_INT, repetitions, 1, 100000, CMD_RUNS,
+        "samples of each measurement"),
+    ROW(NULL, "seed", "N", OPTION_SEED, seed, 0, 0, CMD_RUNS,
+        "seed of weights and of the order of measurements (default: 1)"),
+    ROW(NULL, "mem", "SIZE", OPTION_SIZE, memory_bytes, 1, INT64_MAX, CMD_RUNS,
+        "memory that may be used, e.g. 20G, 512M or bytes (default: what is free)"),
+    ROW(NULL, "layers-resident", "N", OPTION_LAYERS, layers_resident, 1, TOKENS_MAX, CMD_MODEL,
+        "layers in memory: all, auto (as few as still defeat the caches) or a number"),
+    ROW(NULL, "cache", "STATE", OPTION_CACHE, warm, 0, 0, CMD_KERNEL,
+        "weights before each run: cold (default) or warm"),
+    ROW(NULL, "only", "LIST", OPTION_TEXT_LIST, only, 0, 0, CMD_PAPER,
+        "items of the paper: table1, table3, fig2, fig3"),
+    ROW(NULL, "quick", NULL, OPTION_FLAG, quick, 0, 0, CMD_PAPER, "minutes (default)"),
+    ROW(NULL, "full", NULL, OPTION_FLAG, full, 0, 0, CMD_PAPER, "hours"),
+    ROW(NULL, "run", "ID", OPTION_TEXT, run, 0, 0, CMD_REPORT,
+        "the run to report (default: the last)"),
+    ROW(NULL, "db", "PATH", OPTION_TEXT, db, 0, 0, CMD_ALL,
+        "results database (default: $TRITBENCH_DB, else ./tritbench.db)"),
+    ROW("o", "output", "FORMAT[:PATH]", OPTION_OUTPUT, outputs, 0, 0, CMD_ALL,
+        "md, csv, json or jsonl, to a file or to standard output; may be repeated (default: md)"),
+    ROW(NULL, "sysroot", "DIR", OPTION_TEXT, sysroot, 0, 0, CMD_ALL,
+        "read /proc and /sys below DIR: for tests, results are marked 'fixture'"),
+    ROW("h", "help", NULL, OPTION_FLAG, help, 0, 0, CMD_ALL, "this help"),
+    ROW(NULL, "version", NULL, OPTION_FLAG, version, 0, 0, CMD_ALL, "the version"),
+    { NULL, NULL, NULL, OPTION_FLAG, 0, 0, 0, 0, NULL },
+};
+/* clang-format on */
+
+/* One option on the command line. */
+struct word {
+    const struct option_row *row;
+    const char *name, *value; /* as they were given; value NULL for a flag */
+    char *why;
+    size_t why_size;
+};
+
+static int refuse(const struct word *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static int refuse(const struct word *w, const char *format, ...)
+{
+    int n = snprintf(w->why, w->why_size, "%s %.60s: ", w->name, w->value);
+    va_list list;
+    va_start(list, format);
+    if (n >= 0 && (size_t)n < w->why_size)
+        vsnprintf(w->why + n, w->why_size - (size_t)n, format, list);
+    va_end(list);
+    return -EINVAL;
+}
+
+/* Reads digits at *text and moves on. What does not fit becomes INT64_MAX: above every maximum. */
+static int read_int(const char **text, int64_t *value)
+{
+    if (!isdigit((unsigned char)**text))
+        return -EINVAL;
+    int64_t v = 0;
+    for (; isdigit((unsigned char)**text); ++*text) {
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, **text - '0', &v))
+            v = INT64_MAX;
+    }
+    *value = v;
+    return 0;
+}
+
+static int parse_flag(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    (void)w;
+    *(bool *)field = true;
+    return 0;
+}
+
+static int parse_int(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    const char *end = w->value;
+    int64_t v;
+    if (read_int(&end, &v) || *end || v < w->row->min || v > w->row->max)
+        return refuse(w, "expected an integer from %lld to %lld", (long long)w->row->min,
+                      (long long)w->row->max);
+    *(int64_t *)field = v;
+    return 0;
+}
+
+/* One element of a list: N, A-B, A-B+STEP or A-B*FACTOR. Moves on behind it. */
+static int parse_range(struct int_list *list, const char **text, const struct word *w)
+{
+    int64_t first, last, step = 1;
+    char how = '+';
+    if (read_int(text, &first))
+        return -EINVAL;
+    last = first;
+    if (**text == '-') {
+        ++*text;
+        if (read_int(text, &last))
+            return -EINVAL;
+        if (**text == '+' || **text == '*') {
+            how = *(*text)++;
+            if (read_int(text, &step))
+                return -EINVAL;
+        }
+    }
+    if (first < w->row->min || last > w->row->max || first > last)
+        return -ERANGE;
+    if (how == '+' ? step < 1 : step < 2 || first == 0)
+        return -EINVAL; /* would never arrive */
+    for (int64_t v = first; v <= last;) {
+        if (list->count == OPTION_LIST_MAX)
+            return -E2BIG;
+        list->values[list->count++] = v;
+        if (how == '+' ? __builtin_add_overflow(v, step, &v) : __builtin_mul_overflow(v, step, &v))
+            break;
+    }
+    return 0;
+}
+
+/* The words of --threads. */
+static bool thread_word(struct config *config, const char **text)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } words[] = {
+        { "all", &config->threads_all },
+        { "phys", &config->threads_phys },
+        { "pow2", &config->threads_pow2 },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i].name);
+        if (strncmp(*text, words[i].name, n) == 0 && ((*text)[n] == ',' || !(*text)[n])) {
+            *words[i].flag = true;
+            *text += n;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int parse_int_list(void *field, struct config *config, const struct word *w)
+{
+    bool threads = w->row->kind == OPTION_THREADS;
+    const char *text = w->value;
+    int error = 0;
+    for (;;) {
+        if (!threads || !thread_word(config, &text))
+            error = parse_range(field, &text, w);
+        if (!error && *text && *text != ',')
+            error = -EINVAL;
+        if (error || !*text)
+            break;
+        text++;
+    }
+    if (error == -E2BIG)
+        return refuse(w, "more than %d values", OPTION_LIST_MAX);
+    if (error)
+        return refuse(
+            w, "expected integers from %lld to %lld, as 1,2,4 or 1-8 or 1-8+1 or 1-64*2%s",
+            (long long)w->row->min, (long long)w->row->max, threads ? ", or all, phys, pow2" : "");
+    return 0;
+}
+
+static int parse_text(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    if (!*w->value)
+        return refuse(w, "expected %s, not an empty word", w->row->value);
+    *(const char **)field = w->value;
+    return 0;
+}
+
+/* Adds one element of n bytes to a list. */
+static int text_add(struct text_list *list, const char *text, size_t n)
+{
+    size_t used = 0;
+    if (list->count == OPTION_LIST_MAX)
+        return -E2BIG;
+    if (list->count > 0) {
+        const char *last = list->values[list->count - 1];
+        used = (size_t)(last - list->text) + strlen(last) + 1;
+    }
+    if (n + 1 > sizeof list->text - used)
+        return -E2BIG;
+    memcpy(list->text + used, text, n);
+    list->text[used + n] = '\0';
+    list->values[list->count++] = list->text + used;
+    return 0;
+}
+
+static int parse_text_list(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    for (const char *text = w->value;; text++) {
+        size_t n = strcspn(text, ",");
+        if (n == 0)
+            return refuse(w, "a name is empty: expected names with commas between them");
+        if (text_add(field, text, n))
+            return refuse(w, "more names than fit (%d)", OPTION_LIST_MAX);
+        text += n;
+        if (!*text)
+            return 0;
+    }
+}
+
+/* A<separator>B, both in the row's range. */
+static int read_pair(const struct word *w, char separator, int64_t *first, int64_t *second)
+{
+    const char *text = w->value;
+    if (read_int(&text, first) || *text++ != separator || read_int(&text, second) || *text)
+        return -EINVAL;
+    if (*first < w->row->min || *first > w->row->max || *second < w->row->min ||
+        *second > w->row->max)
+        return -ERANGE;
+    return 0;
+}
+
+static int parse_pair(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    struct pair_list *list = field;
+    if (list->count == OPTION_LIST_MAX)
+        return refuse(w, "more than %d pairs", OPTION_LIST_MAX);
+    if (read_pair(w, ',', &list->first[list->count], &list->second[list->count]))
+        return refuse(w, "expected PP,TG, each from %lld to %lld", (long long)w->row->min,
+                      (long long)w->row->max);
+    list->count++;
+    return 0;
+}
+
+static int parse_shape(void *field, struct config *config, const struct word *w)
+{
+    (void)field;
+    if (read_pair(w, 'x', &config->rows, &config->cols))
+        return refuse(w, "expected ROWSxCOLUMNS, each from %lld to %lld, e.g. 4096x4096",
+                      (long long)w->row->min, (long long)w->row->max);
+    return 0;
+}
+
+static int parse_size(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    static const char suffixes[] = "KMGT";
+    const char *end = w->value, *suffix;
+    int64_t v, unit = 1;
+    bool bad = read_int(&end, &v) != 0;
+    if (!bad && *end && (suffix = strchr(suffixes, *end)) != NULL) {
+        unit = INT64_C(1) << (10 * (suffix - suffixes + 1));
+        end++;
+    }
+    if (bad || *end || v == INT64_MAX || v < w->row->min || __builtin_mul_overflow(v, unit, &v))
+        return refuse(w, "expected bytes, or an integer with K, M, G or T, e.g. 512M or 20G");
+    *(int64_t *)field = v;
+    return 0;
+}
+
+static int parse_output(void *field, struct config *config, const struct word *w)
+{
+    static const char *const names[] = {
+        [OUTPUT_MD] = "md", [OUTPUT_CSV] = "csv", [OUTPUT_JSON] = "json", [OUTPUT_JSONL] = "jsonl"
+    };
+    (void)field;
+    size_t n = strcspn(w->value, ":");
+    const char *path = w->value[n] ? w->value + n + 1 : NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i]) != n || strncmp(w->value, names[i], n) != 0 || (path && !*path))
+            continue;
+        if (config->output_count == OPTION_OUTPUTS_MAX)
+            return refuse(w, "more than %d outputs", OPTION_OUTPUTS_MAX);
+        struct output *output = &config->outputs[config->output_count++];
+        output->format = (enum output_format)i;
+        output->path = path && strcmp(path, "-") != 0 ? path : NULL;
+        return 0;
+    }
+    return refuse(w, "expected md, csv, json or jsonl, alone or with :PATH behind it");
+}
+
+static int parse_layers(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    int64_t *layers = field;
+    const char *end = w->value;
+    int64_t v;
+    if (strcmp(w->value, "all") == 0)
+        *layers = 0;
+    else if (strcmp(w->value, "auto") == 0)
+        *layers = -1;
+    else if (read_int(&end, &v) || *end || v < w->row->min || v > w->row->max)
+        return refuse(w, "expected all, auto or an integer from %lld to %lld",
+                      (long long)w->row->min, (long long)w->row->max);
+    else
+        *layers = v;
+    return 0;
+}
+
+static int parse_cache(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    *(bool *)field = strcmp(w->value, "warm") == 0;
+    if (!*(bool *)field && strcmp(w->value, "cold") != 0)
+        return refuse(w, "expected cold or warm");
+    return 0;
+}
+
+static int parse_seed(void *field, struct config *config, const struct word *w)
+{
+    (void)config;
+    char *end;
+    errno = 0;
+    uint64_t v = strtoull(w->value, &end, 10);
+    if (!isdigit((unsigned char)*w->value) || *end || errno)
+        return refuse(w, "expected an integer from 0 to %llu", (unsigned long long)UINT64_MAX);
+    *(uint64_t *)field = v;
+    return 0;
+}
+
+typedef int parse_fn(void *field, struct config *config, const struct word *w);
+static parse_fn *const parsers[] = {
+    [OPTION_FLAG] = parse_flag,         [OPTION_INT] = parse_int,
+    [OPTION_INT_LIST] = parse_int_list, [OPTION_THREADS] = parse_int_list,
+    [OPTION_TEXT] = parse_text,         [OPTION_TEXT_LIST] = parse_text_list,
+    [OPTION_PAIR] = parse_pair,         [OPTION_SHAPE] = parse_shape,
+    [OPTION_SIZE] = parse_size,         [OPTION_OUTPUT] = parse_output,
+    [OPTION_LAYERS] = parse_layers,     [OPTION_CACHE] = parse_cache,
+    [OPTION_SEED] = parse_seed,
+};
+
+/* The row of "-m" or "--model" (n bytes of it: a value may follow). */
+static const struct option_row *find_row(const char *name, size_t n)
+{
+    for (const struct option_row *row = option_rows; row->short_name || row->long_name; row++) {
+        const char *s = row->short_name, *l = row->long_name;
+        if (s && n == strlen(s) + 1 && strncmp(name + 1, s, n - 1) == 0)
+            return row;
+        if (l && n == strlen(l) + 2 && name[1] == '-' && strncmp(name + 2, l, n - 2) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static int unknown_option(const char *name, unsigned command, char *why, size_t why_size)
+{
+    enum { NAMES_MAX = 80, NAME_MAX_BYTES = 32 };
+    char text[NAMES_MAX][NAME_MAX_BYTES];
+    const char *names[NAMES_MAX];
+    int count = 0;
+    for (const struct option_row *row = option_rows; row->short_name || row->long_name; row++) {
+        if (!(row->commands & command) || count + 2 > NAMES_MAX)
+            continue;
+        if (row->short_name)
+            snprintf(text[count++], NAME_MAX_BYTES, "-%s", row->short_name);
+        if (row->long_name)
+            snprintf(text[count++], NAME_MAX_BYTES, "--%s", row->long_name);
+    }
+    for (int i = 0; i < count; i++)
+        names[i] = text[i];
+    const char *near = names_nearest(name, names, count);
+    snprintf(why, why_size, "%.60s: unknown option%s%s%s", name, near ? ": did you mean " : "",
+             near ? near : "", near ? "?" : "; --help lists them");
+    return -EINVAL;
+}
+
+/* Reads the option at argv[*i], and its value, which may be the next word. */
+static int parse_option(struct config *config, unsigned command, int argc, char **argv, int *i,
+                        char *why, size_t why_size)
+{
+    char *name = argv[*i];
+    const char *value = NULL;
+    size_t n = strcspn(name, "=");
+    if (name[1] == '-' && name[n])
+        value = name + n + 1;
+    else
+        n = strlen(name);
+
+    const struct option_row *row = find_row(name, n);
+    char shown[40];
+    snprintf(shown, sizeof shown, "%.*s", (int)(n < sizeof shown ? n : sizeof shown - 1), name);
+    if (!row)
+        return unknown_option(shown, command, why, why_size);
+    if (!(row->commands & command)) {
+        snprintf(why, why_size, "%s: not an option of this command; --help lists those that are",
+                 shown);
+        return -EINVAL;
+    }
+    if (!row->value && value) {
+        snprintf(why, why_size, "%s takes no value", shown);
+        return -EINVAL;
+    }
+    if (row->value && !value) {
+        if (*i + 1 >= argc) {
+            snprintf(why, why_size, "%s needs a value: %s %s", shown, shown, row->value);
+            return -EINVAL;
+        }
+        value = argv[++*i];
+    }
+    const struct word word = { row, shown, value, why, why_size };
+    return parsers[row->kind]((char *)config + row->offset, config, &word);
+}
+
+/* The words as one line, for a reader of the database. What does not fit ends in "...". */
+static void join_arguments(char *text, size_t size, int argc, char **argv)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 1; i < argc && used < size; i++) {
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                    "-_./,:=+*@%";
+        const char *quote = argv[i][0] && !argv[i][strspn(argv[i], plain)] ? "" : "'";
+        int n =
+            snprintf(text + used, size - used, "%s%s%s%s", i > 1 ? " " : "", quote, argv[i], quote);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (used >= size)
+        memcpy(text + size - sizeof "...", "...", sizeof "...");
+}
+
+int option_parse(struct config *config, unsigned command, int argc, char **argv, char *why,
+                 size_t why_size)
+{
+    memset(config, 0, sizeof *config);
+    const char *db = getenv("TRITBENCH_DB");
+    config->db = db && *db ? db : "./tritbench.db";
+    config->sysroot = "";
+    config->seed = 1;
+    join_arguments(config->arguments, sizeof config->arguments, argc, argv);
+
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-' && argv[i][1]) {
+            int error = parse_option(config, command, argc, argv, &i, why, why_size);
+            if (error)
+                return error;
+        } else if (!(command & CMD_LIST)) {
+            snprintf(why, why_size, "%.60s: unexpected word; options begin with '-'", argv[i]);
+            return -EINVAL;
+        } else if (text_add(&config->words, argv[i], strlen(argv[i]))) {
+            snprintf(why, why_size, "%.60s: too many words", argv[i]);
+            return -EINVAL;
+        }
+    }
+    if (config->quick && config->full) {
+        snprintf(why, why_size, "--quick --full: only one of them");
+        return -EINVAL;
+    }
+    if (config->rows > 0 && config->models.count > 0) {
+        snprintf(why, why_size, "--shape with --model: only one of them");
+        return -EINVAL;
+    }
+    return 0;
+}

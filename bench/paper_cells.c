@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/paper_cells.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/rows.h"
+
+const struct paper_size paper_sizes[PAPER_SIZES] = {
+    { "700M", true, false }, { "1.3B", true, true },  { "3B", true, true },
+    { "3.9B", true, false }, { "7B", false, true },   { "13B", false, true },
+    { "30B", false, false }, { "65B", false, false }, { "70B", false, true },
+};
+
+const char *const paper_formats[] = { "f16", "i8", "ternary2", NULL };
+
+bool paper_is_ternary(const char *format)
+{
+    return !strcmp(format, "ternary2");
+}
+
+static const char *text_of(sqlite3_stmt *statement, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, i);
+
+    return text ? text : "";
+}
+
+bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,
+                     const char *phase, struct paper_cell *c)
+{
+    static const char sql[] =
+        "SELECT id, coalesce(partner, 0), threads, layers_resident, layers, n_prompt, tokens, "
+        "work_bytes, status, reason, provenance FROM cell WHERE run = ?1 AND kind = 'model' AND "
+        "model = ?2 AND format = ?3 AND phase = ?4 ORDER BY id DESC LIMIT 1";
+    sqlite3_stmt *s = NULL;
+    bool there = false;
+
+    *c = (struct paper_cell){ .times = { .median = NAN, .low = NAN, .high = NAN } };
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL))
+        return false;
+    sqlite3_bind_int64(s, 1, run);
+    sqlite3_bind_text(s, 2, model, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, format, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 4, phase, -1, SQLITE_STATIC);
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        there = true;
+        c->id = sqlite3_column_int64(s, 0);
+        c->partner = sqlite3_column_int64(s, 1);
+        c->threads = sqlite3_column_int(s, 2);
+        c->layers_resident = sqlite3_column_int(s, 3);
+        c->layers = sqlite3_column_int(s, 4);
+        c->n_prompt = sqlite3_column_int(s, 5);
+        c->tokens = sqlite3_column_double(s, 6);
+        c->work_bytes = sqlite3_column_double(s, 7);
+        snprintf(c->status, sizeof c->status, "%s", text_of(s, 8));
+        snprintf(c->reason, sizeof c->reason, "%s", text_of(s, 9));
+        snprintf(c->provenance, sizeof c->provenance, "%s", text_of(s, 10));
+        if (strcmp(c->status, "invalid")) /* no speed without correctness */
+            c->ns = rows_samples(db, c->id, &c->n);
+        if (c->n)
+            c->times = stats_summary(c->ns, c->n);
+    }
+    sqlite3_finalize(s);
+    return there;
+}
+
+void paper_cell_release(struct paper_cell *c)
+{
+    free(c->ns);
+    c->ns = NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cells of a `paper` run, as far as its rows and its tables need them. Private to paper_*.c. */
+#ifndef BENCH_PAPER_CELLS_H
+#define BENCH_PAPER_CELLS_H
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "bench/table.h"
+#include "harness/stats.h"
+
+enum { PAPER_REASON_MAX = 160, PAPER_SIZES = 9 };
+
+/* A cell of the run, as far as the paper's tables need it. */
+struct paper_cell {
+    int64_t id, partner;
+    int threads, layers_resident, layers, n_prompt;
+    double tokens, work_bytes;
+    char status[16], reason[PAPER_REASON_MAX], provenance[16];
+    double *ns;
+    int n;
+    struct summary times; /* of one sample; NaN without samples */
+};
+
+/* The paper's sizes and which of its items has them. */
+struct paper_size {
+    const char *name;
+    bool table1, fig2;
+};
+extern const struct paper_size paper_sizes[PAPER_SIZES];
+extern const char *const paper_formats[]; /* NULL at the end */
+
+bool paper_is_ternary(const char *format);
+
+/* The run's cell of a model, format and phase; false when there is none. Release it. */
+bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,
+                     const char *phase, struct paper_cell *c);
+void paper_cell_release(struct paper_cell *c);
+
+/* Markdown from the rows of paper_rows.c: a line a size and format. 0 or -errno. */
+int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t *rows);
+
+#endif

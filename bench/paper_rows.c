@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/paper_rows.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/paper_cells.h"
+#include "bench/paper_data.h"
+#include "bench/paper_energy.h"
+#include "bench/rows.h"
+
+enum { TEXT_MAX = 400 };
+
+static const char *text_of(sqlite3_stmt *statement, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, i);
+
+    return text ? text : "";
+}
+
+/* Run-time memory in bytes: what was measured, or weights, KV cache and scratch of the shape. */
+static double memory_of(sqlite3 *db, const struct paper_cell *c, const char **provenance)
+{
+    const double measured = rows_value(db, c->id, "rss_peak_bytes", NULL);
+
+    *provenance = isnan(measured) ? "derived" : "measured";
+    if (!isnan(measured))
+        return measured;
+    return rows_value(db, c->id, "weights_bytes", NULL) + rows_value(db, c->id, "kv_bytes", NULL) +
+           rows_value(db, c->id, "scratch_bytes", NULL);
+}
+
+/* How many times faster c is than base a token: paired by rounds where both were in the same. */
+static double speed_ratio(sqlite3 *db, const struct paper_cell *base, const struct paper_cell *c)
+{
+    int n = 0;
+
+    if (base->partner && base->partner == c->partner) {
+        double *ratios = rows_ratios(db, base->id, c->id, &n);
+        const double mean = n ? stats_geometric_mean(ratios, n) : NAN;
+        free(ratios);
+        return mean * c->tokens / base->tokens;
+    }
+    return (base->times.median / base->tokens) / (c->times.median / c->tokens);
+}
+
+/* The format that a row is compared with: f16 of the same size, and of 3B for 3.9B in Table 1. */
+static bool find_base(sqlite3 *db, int64_t run, const char *item, const char *size,
+                      const char *phase, struct paper_cell *base)
+{
+    const bool other = !strcmp(item, "table1") && !strcmp(size, "3.9B");
+
+    return paper_cell_find(db, run, other ? "3B" : size, "f16", phase, base);
+}
+
+static double paper_value(const char *item, const char *size, const char *format,
+                          const char *metric, bool ratio)
+{
+    const bool ternary = paper_is_ternary(format), memory = !strcmp(metric, "memory_gb");
+    char name[40];
+
+    if (strcmp(format, "f16") && !ternary)
+        return NAN;
+    if (!strcmp(item, "table1")) {
+        snprintf(name, sizeof name, "%s_%s", memory ? "memory" : "latency",
+                 ratio    ? "ratio"
+                 : memory ? "gb"
+                          : "ms");
+        return paper_number(PAPER_TABLE1, ternary ? "b158" : "llama", size, name);
+    }
+    if (ratio)
+        return ternary ? paper_number(PAPER_FIGURE2, size, NULL,
+                                      memory ? "memory_ratio" : "latency_ratio")
+                       : 1;
+    snprintf(name, sizeof name, "%s_%s", ternary ? "b158" : "llama", memory ? "gb" : "ms");
+    return paper_number(PAPER_FIGURE2, size, NULL, name);
+}
+
+/* What differs from the paper, or why there is no number. */
+static void note_of(char *note, const struct paper_cell *c, const char *item, const char *size,
+                    bool same_rounds)
+{
+    int at = 0;
+
+    if (strcmp(c->status, "ok")) {
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "%s: %s; ", c->status, c->reason);
+    }
+    if (!strcmp(c->provenance, "cycled"))
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "cycled %d/%d layers; ",
+                       c->layers_resident, c->layers);
+    if (c->n && c->n < 6)
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "n = %d < 6; ", c->n);
+    if (!same_rounds)
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "not in the same rounds as f16; ");
+    if (!strcmp(item, "table1") && !strcmp(size, "3.9B"))
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "ratio to f16 of 3B, as in the paper; ");
+    if (!strcmp(item, "fig2") && !strcmp(size, "70B"))
+        at += snprintf(note + at, TEXT_MAX - (size_t)at,
+                       "the paper's 70B has the memory of a 65B shape without grouped heads; ");
+    if (!strcmp(item, "prefill"))
+        snprintf(note + at, TEXT_MAX - (size_t)at, "here: CPU, %d threads, one prompt of %d tokens",
+                 c->threads, c->n_prompt);
+    else
+        snprintf(note + at, TEXT_MAX - (size_t)at,
+                 "paper: GPU, batch and prompt not stated; here: CPU, %d threads, batch 1, from an "
+                 "empty cache",
+                 c->threads);
+}
+
+static json_t *new_row(const char *item, const char *variant, const char *size, const char *format,
+                       const char *metric, double paper, double ours, double low, double high,
+                       const char *provenance, double ratio_paper, double ratio_ours, int threads,
+                       const char *note)
+{
+    json_t *row = json_object();
+
+    json_object_set_new(row, "item", json_string(item));
+    json_object_set_new(row, "variant", json_string(variant));
+    json_object_set_new(row, "model", json_string(paper_is_ternary(format) ? "b158" : "llama"));
+    json_object_set_new(row, "size", json_string(size));
+    json_object_set_new(row, "format", json_string(format));
+    json_object_set_new(row, "metric", json_string(metric));
+    json_object_set_new(row, "paper", table_real(paper));
+    json_object_set_new(row, "ours", table_real(ours));
+    json_object_set_new(row, "ci_low", table_real(low));
+    json_object_set_new(row, "ci_high", table_real(high));
+    json_object_set_new(row, "provenance", json_string(provenance));
+    json_object_set_new(row, "ratio_paper", table_real(ratio_paper));
+    json_object_set_new(row, "ratio_ours", table_real(ratio_ours));
+    json_object_set_new(row, "threads", threads ? json_integer(threads) : json_null());
+    json_object_set_new(row, "note", json_string(note));
+    return row;
+}
+
+/* memory_gb, latency_ms or throughput_tokens_per_s of one cell as a row of `item`. */
+static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char *size,
+                          const char *format, const char *metric, const struct paper_cell *c)
+{
+    const bool memory = !strcmp(metric, "memory_gb"), speed = !strcmp(item, "prefill");
+    const char *provenance = c->provenance;
+    double ours, low = NAN, high = NAN, ratio = NAN;
+    struct paper_cell base;
+    char note[TEXT_MAX];
+    const bool based = find_base(db, run, item, size, speed ? "prefill" : "decode", &base);
+
+    if (memory) {
+        const char *base_provenance;
+        ours = memory_of(db, c, &provenance) / 1e9;
+        if (based)
+            ratio = memory_of(db, &base, &base_provenance) / 1e9 / ours;
+    } else {
+        const double ms = c->times.median / c->tokens * 1e-6;
+        ours = speed ? 1e3 / ms : ms;
+        low = speed ? c->tokens * 1e9 / c->times.high : c->times.low / c->tokens * 1e-6;
+        high = speed ? c->tokens * 1e9 / c->times.low : c->times.high / c->tokens * 1e-6;
+        if (based)
+            ratio = base.id == c->id ? 1 : speed_ratio(db, &base, c);
+    }
+    note_of(note, c, item, size, memory || !based || base.partner == c->partner);
+    if (based)
+        paper_cell_release(&base);
+    return new_row(item, "cpu", size, format, metric,
+                   speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high,
+                   provenance, speed ? NAN : paper_value(item, size, format, metric, true), ratio,
+                   c->threads, note);
+}
+
+static void add_item(json_t *rows, sqlite3 *db, int64_t run, const char *item, const char *size)
+{
+    const bool prefill = !strcmp(item, "prefill");
+    struct paper_cell c;
+
+    for (const char *const *format = paper_formats; *format; format++) {
+        if (!paper_cell_find(db, run, size, *format, prefill ? "prefill" : "decode", &c))
+            continue;
+        if (prefill) {
+            json_array_append_new(
+                rows, metric_row(db, run, item, size, *format, "throughput_tokens_per_s", &c));
+        } else {
+            json_array_append_new(rows, metric_row(db, run, item, size, *format, "memory_gb", &c));
+            json_array_append_new(rows, metric_row(db, run, item, size, *format, "latency_ms", &c));
+        }
+        paper_cell_release(&c);
+    }
+}
+
+/* ---- Figure 3 ---- */
+
+static double energy_value(sqlite3 *db, int64_t cell, const char *provenance)
+{
+    sqlite3_stmt *s = NULL;
+    double value = NAN;
+
+    if (sqlite3_prepare_v2(db,
+                           "SELECT value FROM value WHERE cell = ?1 AND metric = 'energy_j' AND "
+                           "provenance = ?2",
+                           -1, &s, NULL))
+        return NAN;
+    sqlite3_bind_int64(s, 1, cell);
+    sqlite3_bind_text(s, 2, provenance, -1, SQLITE_STATIC);
+    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+        value = sqlite3_column_double(s, 0);
+    sqlite3_finalize(s);
+    return value;
+}
+
+/* Rows come in pairs, FP16 first: a ternary row's ratio is to the one before it. */
+static void add_energy(json_t *rows, sqlite3 *db, int64_t run)
+{
+    sqlite3_stmt *s = NULL;
+    double base = NAN;
+
+    if (sqlite3_prepare_v2(db,
+                           "SELECT id, item, model, format, reason FROM cell WHERE run = ?1 AND "
+                           "kind = 'energy' ORDER BY id",
+                           -1, &s, NULL))
+        return;
+    sqlite3_bind_int64(s, 1, run);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        const char *variant = text_of(s, 1), *size = text_of(s, 2), *format = text_of(s, 3);
+        const bool measured = !strcmp(variant, "measured"), paper = !strcmp(variant, "paper");
+        const bool pairs = strcmp(variant, "2b4t") != 0;
+        const int64_t cell = sqlite3_column_int64(s, 0);
+        const double ours = energy_value(db, cell, measured ? "measured" : "modelled");
+        double ratio = NAN;
+        if (pairs && !paper_is_ternary(format))
+            base = ours;
+        else if (pairs)
+            ratio = base / ours;
+        json_array_append_new(
+            rows,
+            new_row("fig3", variant, size, format, "energy_j", energy_value(db, cell, "paper"),
+                    ours, NAN, NAN, measured ? "measured" : "modelled",
+                    paper && paper_is_ternary(format)
+                        ? paper_number(PAPER_FIGURE3, size, NULL, "energy_ratio")
+                        : NAN,
+                    ratio, 0, measured ? text_of(s, 4) : paper_energy_words(variant)));
+    }
+    sqlite3_finalize(s);
+}
+
+/* ---- all of it ---- */
+
+static bool wanted(const struct text_list *only, const char *item)
+{
+    for (int i = 0; i < only->count; i++)
+        if (!strcmp(only->values[i], item))
+            return true;
+    return only->count == 0;
+}
+
+static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
+{
+    const bool table1 = wanted(only, "table1"), fig2 = wanted(only, "fig2");
+    json_t *rows = json_array();
+
+    for (int i = 0; i < PAPER_SIZES && table1; i++)
+        if (paper_sizes[i].table1)
+            add_item(rows, db, run, "table1", paper_sizes[i].name);
+    for (int i = 0; i < PAPER_SIZES && fig2; i++)
+        if (paper_sizes[i].fig2 || !paper_sizes[i].table1)
+            add_item(rows, db, run, "fig2", paper_sizes[i].name);
+    for (int i = 0; i < PAPER_SIZES && (table1 || fig2); i++)
+        add_item(rows, db, run, "prefill", paper_sizes[i].name);
+    if (wanted(only, "fig3"))
+        add_energy(rows, db, run);
+    return rows;
+}
+
+static const struct column row_columns[] = {
+    { "item", "item", "%s" },
+    { "variant", "variant", "%s" },
+    { "model", "model", "%s" },
+    { "size", "size", "%s" },
+    { "format", "format", "%s" },
+    { "metric", "metric", "%s" },
+    { "paper", "paper", "%g" },
+    { "ours", "ours", "%g" },
+    { "ci_low", "ci_low", "%g" },
+    { "ci_high", "ci_high", "%g" },
+    { "provenance", "provenance", "%s" },
+    { "ratio_paper", "ratio_paper", "%g" },
+    { "ratio_ours", "ratio_ours", "%g" },
+    { "threads", "threads", "%g" },
+    { "note", "note", "%s" },
+    { NULL, NULL, NULL },
+};
+
+int paper_rows_write(struct outputs *o, sqlite3 *db, int64_t run, const struct text_list *only)
+{
+    json_t *rows = all_rows(db, run, only);
+    int error = rows ? outputs_data(o, rows, row_columns) : -ENOMEM;
+
+    if (!error)
+        error = paper_tables_write(o, db, run, rows);
+    json_decref(rows);
+    return error;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tables for reading: a line a size and format, the paper's numbers beside this machine's. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "bench/paper_cells.h"
+#include "bench/rows.h"
+
+enum { NOTES_MAX = 800 };
+
+static const struct column size_columns[] = {
+    { "size", "size", "%s" },
+    { "format", "format", "%s" },
+    { "weights", "weights GB", "%.2f" },
+    { "memory", "memory GB", "%.2f" },
+    { "memory_ratio", "less", "%.2fx" },
+    { "paper_memory", "paper GB", "%.2f" },
+    { "paper_memory_ratio", "less", "%.2fx" },
+    { "ms", "ms/token", "%.1f" },
+    { "low", "95% from", "%.1f" },
+    { "high", "to", "%.1f" },
+    { "ms_ratio", "faster", "%.2fx" },
+    { "paper_ms", "paper ms", "%.2f" },
+    { "paper_ms_ratio", "faster", "%.2fx" },
+    { "prefill", "prefill tok/s", "%.1f" },
+    { "prefill_ratio", "faster", "%.2fx" },
+    { "roof_share", "of roof", "%.2f" },
+    { "how", "how", "%s" },
+    { NULL, NULL, NULL },
+};
+
+static const json_t *pick(const json_t *rows, const char *item, const char *size,
+                          const char *format, const char *metric)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!strcmp(json_string_value(json_object_get(row, "item")), item) &&
+            !strcmp(json_string_value(json_object_get(row, "size")), size) &&
+            !strcmp(json_string_value(json_object_get(row, "format")), format) &&
+            !strcmp(json_string_value(json_object_get(row, "metric")), metric))
+            return row;
+    }
+    return NULL;
+}
+
+static void copy(json_t *to, const char *name, const json_t *from, const char *member)
+{
+    json_t *value = from ? json_object_get(from, member) : NULL;
+
+    json_object_set(to, name, value ? value : json_null());
+}
+
+static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char *item,
+                        const char *size, const char *format)
+{
+    const json_t *memory = pick(rows, item, size, format, "memory_gb");
+    const json_t *latency = pick(rows, item, size, format, "latency_ms");
+    const json_t *prefill = pick(rows, "prefill", size, format, "throughput_tokens_per_s");
+    json_t *row = json_object();
+    struct paper_cell c;
+    char how[PAPER_REASON_MAX + 20];
+
+    if (!paper_cell_find(db, run, size, format, "decode", &c)) {
+        json_decref(row);
+        return NULL;
+    }
+    copy(row, "size", latency, "size");
+    copy(row, "format", latency, "format");
+    json_object_set_new(row, "weights",
+                        table_real(rows_value(db, c.id, "weights_bytes", NULL) / 1e9));
+    copy(row, "memory", memory, "ours");
+    copy(row, "memory_ratio", memory, "ratio_ours");
+    copy(row, "paper_memory", memory, "paper");
+    copy(row, "paper_memory_ratio", memory, "ratio_paper");
+    copy(row, "ms", latency, "ours");
+    copy(row, "low", latency, "ci_low");
+    copy(row, "high", latency, "ci_high");
+    copy(row, "ms_ratio", latency, "ratio_ours");
+    copy(row, "paper_ms", latency, "paper");
+    copy(row, "paper_ms_ratio", latency, "ratio_paper");
+    copy(row, "prefill", prefill, "ours");
+    copy(row, "prefill_ratio", prefill, "ratio_ours");
+    json_object_set_new(row, "roof_share", table_real(rows_roof_share(db, c.id)));
+    if (strcmp(c.status, "ok"))
+        snprintf(how, sizeof how, "%s: %s", c.status, c.reason);
+    else if (!strcmp(c.provenance, "cycled"))
+        snprintf(how, sizeof how, "cycled %d/%d", c.layers_resident, c.layers);
+    else
+        snprintf(how, sizeof how, "%s", c.provenance);
+    json_object_set_new(row, "how", json_string(how));
+    paper_cell_release(&c);
+    return row;
+}
+
+static int write_sizes(struct outputs *o, sqlite3 *db, int64_t run, const json_t *rows,
+                       const char *item, const char *heading, const char *notes)
+{
+    json_t *lines = json_array();
+
+    for (int i = 0; i < PAPER_SIZES; i++)
+        for (const char *const *format = paper_formats; *format; format++) {
+            json_t *row = pick(rows, item, paper_sizes[i].name, *format, "latency_ms")
+                              ? size_row(db, run, rows, item, paper_sizes[i].name, *format)
+                              : NULL;
+            if (row)
+                json_array_append_new(lines, row);
+        }
+    const int error =
+        json_array_size(lines) ? outputs_table(o, lines, size_columns, heading, notes) : 0;
+    json_decref(lines);
+    return error;
+}
+
+static const struct column energy_columns[] = {
+    { "size", "size", "%s" },
+    { "llama_paper", "FP16 J, paper", "%.4f" },
+    { "llama_model", "model", "%.4f" },
+    { "measured", "measured", "%.4f" },
+    { "b158_paper", "b1.58 J, paper", "%.5f" },
+    { "b158_model", "model", "%.5f" },
+    { "measured", "measured", "%.5f" },
+    { "ratio_paper", "ratio, paper", "%.1fx" },
+    { "ratio_model", "model", "%.2fx" },
+    { "lm-head", "LM head", "%.1fx" },
+    { "causal", "causal", "%.1fx" },
+    { "real-shape", "real shape", "%.1fx" },
+    { "dram", "DRAM", "%.1fx" },
+    { NULL, NULL, NULL },
+};
+
+static const json_t *pick_energy(const json_t *rows, const char *variant, const char *size,
+                                 bool ternary)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!strcmp(json_string_value(json_object_get(row, "item")), "fig3") &&
+            !strcmp(json_string_value(json_object_get(row, "variant")), variant) &&
+            !strcmp(json_string_value(json_object_get(row, "size")), size) &&
+            paper_is_ternary(json_string_value(json_object_get(row, "format"))) == ternary)
+            return row;
+    }
+    return NULL;
+}
+
+static int write_energy(struct outputs *o, const json_t *rows)
+{
+    static const char *const ratios[] = { "lm-head", "causal", "real-shape", "dram", NULL };
+    json_t *lines = json_array();
+
+    for (int i = 0; i < PAPER_SIZES; i++) {
+        const json_t *llama = pick_energy(rows, "paper", paper_sizes[i].name, false);
+        const json_t *b158 = pick_energy(rows, "paper", paper_sizes[i].name, true);
+        if (!llama || !b158)
+            continue;
+        json_t *row = json_object();
+        copy(row, "size", llama, "size");
+        copy(row, "llama_paper", llama, "paper");
+        copy(row, "llama_model", llama, "ours");
+        copy(row, "b158_paper", b158, "paper");
+        copy(row, "b158_model", b158, "ours");
+        copy(row, "measured", pick_energy(rows, "measured", paper_sizes[i].name, true), "ours");
+        copy(row, "ratio_paper", b158, "ratio_paper");
+        copy(row, "ratio_model", b158, "ratio_ours");
+        for (const char *const *v = ratios; *v; v++)
+            copy(row, *v, pick_energy(rows, *v, paper_sizes[i].name, true), "ratio_ours");
+        json_array_append_new(lines, row);
+    }
+    const int error =
+        json_array_size(lines)
+            ? outputs_table(
+                  o, lines, energy_columns, "Figure 3: arithmetic energy of 512 tokens, 7 nm",
+                  "Modelled, every joule: the paper's figure is an arithmetic model too. The "
+                  "last four columns are what it leaves out, as ratios. No joule was measured: "
+                  "no energy meter is read by this version.")
+            : 0;
+    json_decref(lines);
+    return error;
+}
+
+int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t *rows)
+{
+    char machine[200], build[200], notes[NOTES_MAX];
+    const bool table1 = pick(rows, "table1", "3B", "f16", "latency_ms") != NULL;
+
+    rows_machine_build(db, run, machine, build);
+    snprintf(
+        notes, sizeof notes,
+        "Here: %s; %s. Medians, with 95%% intervals; batch 1 from an empty cache. `less` and "
+        "`faster`: how many times, against f16 (3.9B: against f16 of 3B, as in the paper). The "
+        "paper: GPU, batch and prompt not stated. `memory`: what the process grew by, measured; "
+        "derived where cycled.",
+        machine, build);
+    int error = write_sizes(o, db, run, rows, "table1", "Table 1: memory and latency", notes);
+    if (!error)
+        error = write_sizes(o, db, run, rows, "fig2", "Figure 2: memory and latency against size",
+                            table1 ? NULL : notes);
+    return error ? error : write_energy(o, rows);
+}

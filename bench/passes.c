@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/passes.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/verify.h"
+
+enum { SPECS_MAX = 32, CACHE_FACTOR = 8, RESIDENT_MIN = 2 };
+
+/* ---- sizes ---- */
+
+static struct session_plan plan_for(const struct pass_test *tests, int count)
+{
+    struct session_plan plan = { 1, 1, 1 };
+
+    for (int i = 0; i < count; i++) {
+        const struct pass_test *t = &tests[i];
+        const int positions = t->n_depth + t->n_prompt + t->n_gen;
+        const int prompt = t->n_prompt < t->batch ? t->n_prompt : t->batch;
+        const int tokens = t->n_gen ? t->parallel : prompt;
+        plan.sequences = t->parallel > plan.sequences ? t->parallel : plan.sequences;
+        plan.positions = positions > plan.positions ? positions : plan.positions;
+        plan.max_tokens = tokens > plan.max_tokens ? tokens : plan.max_tokens;
+    }
+    return plan;
+}
+
+int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
+                   int threads)
+{
+    const struct session_plan plan = plan_for(tests, count);
+    size_t kv, scratch;
+
+    session_bytes(spec->shape, &plan, threads, &kv, &scratch);
+    return (int64_t)(model_bytes(spec->shape, spec->family, spec->resident) + kv + scratch +
+                     (size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
+}
+
+int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *test)
+{
+    const struct shape *s = spec->shape;
+    const size_t row = (size_t)s->hidden * sizeof(uint16_t);
+    const size_t unread = s->tied_embeddings ? 0 : (size_t)s->vocab * row; /* one row is read */
+    const size_t weights = model_bytes(s, spec->family, s->layers) - unread + row;
+    const double position = 2.0 * s->layers * s->kv_heads * ((s->head_dim + 7) / 8 * 8) * 2;
+    const double depth = test->n_depth + (test->n_gen + 1) / 2.0; /* the mean of the steps */
+
+    if (!test->n_gen)
+        return 0; /* a prompt is bound by its operations */
+    return (int64_t)(test->n_gen * ((double)weights + test->parallel * depth * position));
+}
+
+int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test)
+{
+    const struct shape *s = spec->shape;
+    const double tokens = (double)test->parallel * (test->n_prompt + test->n_gen);
+    const double heads = (double)test->parallel * (test->n_gen ? test->n_gen : 1);
+
+    return (int64_t)(2 * (shape_linear_weights(s) * tokens + heads * s->vocab * s->hidden));
+}
+
+int pass_cycled_layers(const struct shape *s, const struct family *f, int64_t llc_bytes)
+{
+    const int64_t layer = (int64_t)(model_bytes(s, f, 2) - model_bytes(s, f, 1));
+    const int64_t layers = (CACHE_FACTOR * llc_bytes + layer - 1) / layer;
+    const int64_t wanted = layers > RESIDENT_MIN ? layers : RESIDENT_MIN;
+
+    return (int)(wanted < s->layers ? wanted : s->layers);
+}
+
+int pass_group(const struct pass_spec *specs, int count, const struct pass_test *tests,
+               int test_count, int threads, int64_t memory)
+{
+    int64_t sum = pass_bytes(&specs[0], tests, test_count, threads);
+    int n = 1;
+
+    while (n < count && n < SPECS_MAX) {
+        sum += pass_bytes(&specs[n], tests, test_count, threads);
+        if (sum > memory)
+            break;
+        n++;
+    }
+    return n;
+}
+
+/* ---- one model in memory ---- */
+
+struct loaded {
+    const struct pass_spec *spec;
+    const struct pass_test *test; /* the one under way */
+    struct model *model;
+    struct session *session;
+    float *logits;
+    int *token, *sequence; /* (max_tokens) */
+    uint64_t random;
+    struct reading rss_peak;
+    char why[300]; /* why it could not be built, or is wrong */
+    const char *status;
+};
+
+static int next_token(struct loaded *l)
+{
+    l->random = l->random * 6364136223846793005u + 1442695040888963407u;
+    return (int)((l->random >> 33) % (uint64_t)l->model->shape->vocab);
+}
+
+static int rewind_session(void *arg)
+{
+    struct loaded *l = arg;
+
+    session_rewind(l->session, l->test->n_depth);
+    return 0;
+}
+
+/* The prompt of each sequence, in passes of `batch` tokens; the head for its last one. */
+static int run_prompt(void *arg)
+{
+    struct loaded *l = arg;
+    const struct pass_test *t = l->test;
+
+    for (int s = 0; s < t->parallel; s++)
+        for (int done = 0; done < t->n_prompt;) {
+            const int left = t->n_prompt - done, n = left < t->batch ? left : t->batch;
+            const struct batch batch = { n, l->token, l->sequence };
+            for (int i = 0; i < n; i++) {
+                l->token[i] = next_token(l);
+                l->sequence[i] = s;
+            }
+            done += n;
+            const int error = forward(l->session, &batch, done == t->n_prompt ? l->logits : NULL);
+            if (error)
+                return error;
+        }
+    return 0;
+}
+
+static int run_steps(void *arg)
+{
+    struct loaded *l = arg;
+    const struct pass_test *t = l->test;
+
+    for (int step = 0; step < t->n_gen; step++) {
+        const struct batch batch = { t->parallel, l->token, l->sequence };
+        for (int s = 0; s < t->parallel; s++) {
+            l->token[s] = next_token(l);
+            l->sequence[s] = s;
+        }
+        const int error = forward(l->session, &batch, l->logits);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static void unload(struct loaded *l)
+{
+    session_close(l->session);
+    model_close(l->model);
+    free(l->logits);
+    free(l->token);
+    free(l->sequence);
+    l->session = NULL;
+    l->model = NULL;
+    l->logits = NULL;
+    l->token = l->sequence = NULL;
+}
+
+/* Every linear matrix of the first layer, and the head. */
+static int check_kernels(struct loaded *l, uint64_t seed)
+{
+    const struct model *m = l->model;
+    int error = verify_matrix(&f16, m->head_kernel, &m->head, seed, l->why, sizeof l->why);
+
+    for (int i = 0; i < LINEARS && !error; i++)
+        error = verify_matrix(m->family, m->kernel, &m->layers[0].linear[i], seed, l->why,
+                              sizeof l->why);
+    return error;
+}
+
+/* Every test once, so that all of the memory is touched. Its time is not a sample. */
+static int touch(struct loaded *l, const struct pass_test *tests, int count)
+{
+    int error = 0;
+
+    for (int i = 0; i < count && !error; i++) {
+        l->test = &tests[i];
+        session_rewind(l->session, 0);
+        if (tests[i].n_depth)
+            session_fill(l->session, tests[i].n_depth, l->random);
+        error = tests[i].n_prompt ? run_prompt(l) : 0;
+    }
+    return error;
+}
+
+static void load(struct run *run, struct loaded *l, const struct pass_spec *spec,
+                 const struct pass_test *tests, int count)
+{
+    const struct session_plan plan = plan_for(tests, count);
+    const uint64_t seed = run->config->seed;
+    const char *sysroot = run->config->sysroot;
+    const bool reset = !memory_reset_peak(sysroot);
+    const struct reading before = memory_read(sysroot).rss_peak_bytes;
+
+    *l = (struct loaded){ .spec = spec, .random = seed | 1, .status = "failed" };
+    run_progress(run, "%s %s: building %d of %d layers", spec->shape->name, spec->family->name,
+                 spec->resident, spec->shape->layers);
+    int error = model_build(&l->model, spec->shape, spec->family, spec->isa, run->cpu,
+                            spec->resident, seed, run->pool, l->why, sizeof l->why);
+    if (!error)
+        error = session_open(&l->session, l->model, run->pool, &plan, l->why, sizeof l->why);
+    if (!error) {
+        l->session->cancel = &run_stop;
+        l->logits = malloc((size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
+        l->token = calloc((size_t)plan.max_tokens, sizeof *l->token);
+        l->sequence = calloc((size_t)plan.max_tokens, sizeof *l->sequence);
+        if (!l->logits || !l->token || !l->sequence) {
+            snprintf(l->why, sizeof l->why, "no memory for the logits of %s", spec->shape->name);
+            error = -ENOMEM;
+        }
+    }
+    if (!error && (error = check_kernels(l, seed)) == -EILSEQ)
+        l->status = "invalid";
+    if (!error && (error = touch(l, tests, count)))
+        snprintf(l->why, sizeof l->why, "%s",
+                 error == -EINTR ? "stopped by a signal" : strerror(-error));
+    if (error) {
+        l->status = error == -EINTR ? "interrupted" : l->status;
+        run->failed |= error != -EINTR;
+        unload(l);
+        return;
+    }
+    l->status = "ok";
+    l->rss_peak = memory_read(sysroot).rss_peak_bytes;
+    if (!reset || before.reason || l->rss_peak.reason)
+        l->rss_peak = (struct reading){ 0, "VmHWM could not be reset or read" };
+    else
+        l->rss_peak.value -= before.value;
+}
+
+/* ---- cells ---- */
+
+int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pass_test *test,
+                  int threads, int64_t predicted_ns, int64_t partner)
+{
+    const struct shape *s = spec->shape;
+    const struct cell cell = {
+        .kind = "model",
+        .model = s->name,
+        .format = spec->family->name,
+        .isa = spec->isa ? spec->isa : kernel_pick(spec->family, run->cpu)->isa,
+        .phase = test->n_gen ? "decode" : "prefill",
+        .n_prompt = test->n_prompt,
+        .n_gen = test->n_gen,
+        .n_depth = test->n_depth,
+        .batch = test->batch,
+        .parallel = test->parallel,
+        .threads = threads,
+        .layers_resident = spec->resident,
+        .layers = s->layers,
+        .tokens = (int64_t)test->parallel * (test->n_prompt + test->n_gen),
+        .work_bytes = pass_work_bytes(spec, test),
+        .work_ops = pass_work_ops(spec, test),
+        .predicted_bytes = pass_bytes(spec, test, 1, threads),
+        .predicted_ns = predicted_ns,
+        .provenance = spec->resident < s->layers ? PROVENANCE_CYCLED : PROVENANCE_MEASURED,
+        .partner = partner,
+    };
+    return run_cell(run, &cell);
+}
+
+static void store_footprint(struct run *run, int64_t cell, const struct loaded *l)
+{
+    const bool whole = l->spec->resident == l->spec->shape->layers;
+    const char *cycled = "cycled: not all layers are in memory";
+    const char *why = whole ? l->rss_peak.reason : cycled;
+    const struct model *m = l->model;
+    const struct pass_test *test = l->test;
+    size_t kv, scratch;
+
+    /* Of this test alone: the session may be larger, for the others. */
+    const struct session_plan plan = plan_for(test, 1);
+    session_bytes(m->shape, &plan, threads_count(run->pool), &kv, &scratch);
+    run_value(run, cell, "weights_bytes", (double)m->weights_bytes, "B", PROVENANCE_DERIVED, NULL);
+    run_value(run, cell, "kv_bytes", (double)kv, "B", PROVENANCE_DERIVED, NULL);
+    run_value(run, cell, "scratch_bytes", (double)scratch, "B", PROVENANCE_DERIVED, NULL);
+    run_value(run, cell, "rss_peak_bytes", l->rss_peak.value, "B", PROVENANCE_MEASURED, why);
+    run_value(run, cell, "zero_share", m->zero_share, "1", PROVENANCE_MEASURED,
+              m->family->element == ELEMENT_TRIT ? NULL : "not a ternary format");
+    run_value(run, cell, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
+}
+
+/* One test on all models that were built. */
+static void measure_test(struct run *run, struct roof *roof, struct loaded *models, int count,
+                         const struct pass_test *test, pass_predict_fn *predict, const void *arg)
+{
+    struct workload workloads[SPECS_MAX + 1];
+    int64_t cells[SPECS_MAX + 1], partner = 0;
+    struct roof_arg read = { roof, ROOF_READ };
+    int n = 0;
+
+    if (test->n_gen && roof) {
+        cells[n] = partner = roof_cell(roof, ROOF_READ);
+        workloads[n++] = roof_workload(&read);
+    }
+    for (int i = 0; i < count; i++) {
+        struct loaded *l = &models[i];
+        const double ns = predict ? predict(arg, l->spec, test) : 0;
+        const int64_t cell =
+            pass_cell(run, l->spec, test, threads_count(run->pool), (int64_t)ns, partner);
+        if (run->broken)
+            return;
+        if (!l->model) {
+            run_status(run, cell, l->status, l->why);
+            continue;
+        }
+        l->test = test;
+        store_footprint(run, cell, l);
+        if (test->n_depth)
+            session_fill(l->session, test->n_depth, run->config->seed);
+        cells[n] = cell;
+        workloads[n++] = (struct workload){ .name = l->spec->family->name,
+                                            .prepare = rewind_session,
+                                            .run = test->n_gen ? run_steps : run_prompt,
+                                            .arg = l };
+    }
+    const struct plan plan = { .repetitions = test->repetitions,
+                               .warmup_min = test->warmup_min,
+                               .warmup_max = test->warmup_max,
+                               .steady_slope = 0.02,
+                               .steady_deviation = 0.05,
+                               .seed = run->config->seed };
+    if (n > (partner > 0) && !run->broken)
+        run_measure(run, workloads, cells, n, &plan);
+    else if (partner > 0)
+        run_status(run, partner, "skipped", "nothing to compare with");
+}
+
+void pass_measure(struct run *run, struct roof *roof, const struct pass_spec *specs, int count,
+                  const struct pass_test *tests, int test_count, pass_predict_fn *predict,
+                  const void *predict_arg)
+{
+    static struct loaded models[SPECS_MAX]; /* too large for a stack */
+
+    for (int i = 0; i < count; i++)
+        load(run, &models[i], &specs[i], tests, test_count);
+    for (int i = 0; i < test_count && !run->broken; i++) {
+        const struct pass_test *t = &tests[i];
+        run_progress(run, "%s: %s of %d tokens", specs[0].shape->name,
+                     t->n_gen ? "decode" : "prefill", t->n_gen ? t->n_gen : t->n_prompt);
+        measure_test(run, roof, models, count, t, predict, predict_arg);
+    }
+    for (int i = 0; i < count; i++)
+        unload(&models[i]);
+}

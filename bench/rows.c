@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/rows.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/run.h"
+#include "bench/table.h"
+#include "harness/stats.h"
+
+enum { TEXT_MAX = 200, REASON_MAX = 160 };
+
+/* ---- reading ---- */
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *sql, int64_t first, int64_t second)
+{
+    sqlite3_stmt *statement = NULL;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL))
+        return NULL;
+    sqlite3_bind_int64(statement, 1, first);
+    if (sqlite3_bind_parameter_count(statement) > 1)
+        sqlite3_bind_int64(statement, 2, second);
+    return statement;
+}
+
+/* The first column of every row; the caller's to free. */
+static double *numbers(sqlite3 *db, const char *sql, int64_t first, int64_t second, int *n)
+{
+    sqlite3_stmt *statement = prepare(db, sql, first, second);
+    double *values = NULL;
+    int room = 0;
+
+    *n = 0;
+    while (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        if (*n == room) {
+            room = room ? 2 * room : 16;
+            double *more = realloc(values, (size_t)room * sizeof *more);
+            if (!more)
+                break;
+            values = more;
+        }
+        values[(*n)++] = sqlite3_column_double(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    return values;
+}
+
+double *rows_samples(sqlite3 *db, int64_t cell, int *n)
+{
+    return numbers(db, "SELECT time_ns FROM sample WHERE cell = ?1 AND round >= 0 ORDER BY round",
+                   cell, 0, n);
+}
+
+double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n)
+{
+    return numbers(db,
+                   "SELECT CAST(x.time_ns AS REAL) / y.time_ns FROM sample x JOIN sample y "
+                   "ON x.round = y.round WHERE x.cell = ?1 AND y.cell = ?2 AND x.round >= 0 "
+                   "AND y.time_ns > 0 ORDER BY x.round",
+                   a, b, n);
+}
+
+double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason)
+{
+    sqlite3_stmt *statement = NULL;
+    double value = NAN;
+
+    if (reason)
+        snprintf(reason, REASON_MAX, "not recorded");
+    if (sqlite3_prepare_v2(db, "SELECT value, reason FROM value WHERE cell = ?1 AND metric = ?2",
+                           -1, &statement, NULL))
+        return NAN;
+    sqlite3_bind_int64(statement, 1, cell);
+    sqlite3_bind_text(statement, 2, metric, -1, SQLITE_STATIC);
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
+            value = sqlite3_column_double(statement, 0);
+        else if (reason)
+            snprintf(reason, REASON_MAX, "%s", (const char *)sqlite3_column_text(statement, 1));
+    }
+    sqlite3_finalize(statement);
+    return value;
+}
+
+void rows_machine_build(sqlite3 *db, int64_t run, char *machine, char *build)
+{
+    sqlite3_stmt *statement = prepare(
+        db,
+        "SELECT coalesce(m.cpu, 'unknown CPU') || ' (' || m.key || ')', b.version || ' ' || "
+        "coalesce(substr(b.commit_hash, 1, 12), 'no commit') || CASE b.dirty WHEN 1 THEN '+dirty' "
+        "ELSE '' END || ' ' || b.compiler || ' ' || b.flags FROM run r JOIN machine m ON "
+        "m.id = r.machine JOIN build b ON b.id = r.build WHERE r.id = ?1",
+        run, 0);
+
+    machine[0] = build[0] = '\0';
+    if (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        snprintf(machine, TEXT_MAX, "%s", (const char *)sqlite3_column_text(statement, 0));
+        snprintf(build, TEXT_MAX, "%s", (const char *)sqlite3_column_text(statement, 1));
+    }
+    sqlite3_finalize(statement);
+}
+
+/* ---- writing ---- */
+
+/* A column of the cell's row under its own name: NULL is null. */
+static void copy_column(json_t *row, sqlite3_stmt *statement, const char *name)
+{
+    json_t *value = json_null();
+
+    for (int i = 0; i < sqlite3_column_count(statement); i++) {
+        if (strcmp(sqlite3_column_name(statement, i), name))
+            continue;
+        if (sqlite3_column_type(statement, i) == SQLITE_INTEGER)
+            value = json_integer(sqlite3_column_int64(statement, i));
+        else if (sqlite3_column_type(statement, i) == SQLITE_TEXT)
+            value = json_string((const char *)sqlite3_column_text(statement, i));
+        else if (sqlite3_column_type(statement, i) == SQLITE_FLOAT)
+            value = json_real(sqlite3_column_double(statement, i));
+    }
+    json_object_set_new(row, name, value);
+}
+
+static void copy_columns(json_t *row, sqlite3_stmt *statement, const char *const *names)
+{
+    for (; *names; names++)
+        copy_column(row, statement, *names);
+}
+
+static int64_t integer(const json_t *row, const char *name)
+{
+    return json_integer_value(json_object_get(row, name));
+}
+
+/* samples of `per` units each: their times a unit, in ns, whole. */
+static json_t *sample_array(const double *ns, int n, double per)
+{
+    json_t *array = json_array();
+
+    for (int i = 0; i < n; i++)
+        json_array_append_new(array, json_integer((json_int_t)llround(ns[i] / per)));
+    return array;
+}
+
+struct times {
+    int n;
+    double *ns;
+    struct summary summary; /* NaN without samples */
+};
+
+static struct times times_of(sqlite3 *db, int64_t cell)
+{
+    struct times t = { .summary = { .median = NAN, .low = NAN, .high = NAN } };
+
+    t.ns = rows_samples(db, cell, &t.n);
+    if (t.n)
+        t.summary = stats_summary(t.ns, t.n);
+    return t;
+}
+
+/* What a row says about how far it can be trusted: NULL when there is nothing to say. */
+static const char *remark(int n, double share, char *text)
+{
+    if (share > 1)
+        snprintf(text, REASON_MAX, "above the roof that was read in the same rounds");
+    else if (n && n < 6)
+        snprintf(text, REASON_MAX, "n = %d < 6: the interval assumes a normal distribution", n);
+    else
+        return NULL;
+    return text;
+}
+
+static void finish_row(json_t *row, sqlite3_stmt *statement, int n, double share,
+                       const char *machine, const char *build)
+{
+    char text[REASON_MAX];
+    const char *note = remark(n, share, text);
+
+    copy_column(row, statement, "reason");
+    json_object_set_new(row, "note", note ? json_string(note) : json_null());
+    json_object_set_new(row, "machine", json_string(machine));
+    json_object_set_new(row, "build", json_string(build));
+}
+
+static const char cells_sql[] = "SELECT * FROM cell WHERE run = ?1 AND kind = '%s' ORDER BY id";
+
+/* One row for each cell of a kind. */
+typedef json_t *row_fn(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build);
+
+static json_t *rows_of(sqlite3 *db, int64_t run, const char *kind, row_fn *make)
+{
+    char sql[120], machine[TEXT_MAX], build[TEXT_MAX];
+
+    snprintf(sql, sizeof sql, cells_sql, kind);
+    sqlite3_stmt *statement = prepare(db, sql, run, 0);
+    json_t *rows = statement ? json_array() : NULL;
+    rows_machine_build(db, run, machine, build);
+    while (statement && sqlite3_step(statement) == SQLITE_ROW)
+        json_array_append_new(rows, make(db, statement, machine, build));
+    sqlite3_finalize(statement);
+    return rows;
+}
+
+static int64_t cell_id(sqlite3_stmt *statement)
+{
+    return sqlite3_column_int64(statement, 0);
+}
+
+static json_t *roof_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
+{
+    json_t *row = json_object(), *source = json_object(), *samples = json_array();
+    struct times t = times_of(db, cell_id(cell));
+
+    copy_columns(source, cell, (const char *const[]){ "work_bytes", "work_ops", "item", NULL });
+    const double work = (double)(integer(source, "work_bytes") + integer(source, "work_ops"));
+    copy_column(row, cell, "threads");
+    json_object_set(row, "metric", json_object_get(source, "item"));
+    json_object_set_new(row, "value", table_real(work / t.summary.median));
+    json_object_set_new(row, "unit", json_string(integer(source, "work_bytes") ? "GB/s" : "Gop/s"));
+    for (int i = 0; i < t.n; i++)
+        json_array_append_new(samples, table_real(work / t.ns[i]));
+    json_object_set_new(row, "samples", samples);
+    json_object_set_new(row, "ci_low", table_real(work / t.summary.high));
+    json_object_set_new(row, "ci_high", table_real(work / t.summary.low));
+    copy_column(row, cell, "isa");
+    json_object_set_new(row, "streams", table_real(rows_value(db, cell_id(cell), "streams", NULL)));
+    json_object_set_new(row, "prefetch_bytes",
+                        table_real(rows_value(db, cell_id(cell), "prefetch", NULL)));
+    copy_columns(row, cell, (const char *const[]){ "status", "provenance", NULL });
+    finish_row(row, cell, t.n, NAN, machine, build);
+    free(t.ns);
+    json_decref(source);
+    return row;
+}
+
+json_t *rows_roof(sqlite3 *db, int64_t run)
+{
+    return rows_of(db, run, "roof", roof_row);
+}
+
+/* A whole number of a cell's row; 0 where it is NULL. */
+static double cell_number(sqlite3 *db, int64_t cell, const char *sql)
+{
+    int n;
+    double *values = numbers(db, sql, cell, 0, &n);
+    const double value = n ? values[0] : 0;
+
+    free(values);
+    return value;
+}
+
+static const char partner_sql[] = "SELECT partner FROM cell WHERE id = ?1";
+static const char bytes_sql[] = "SELECT work_bytes FROM cell WHERE id = ?1";
+
+double rows_roof_share(sqlite3 *db, int64_t cell)
+{
+    const int64_t partner = (int64_t)cell_number(db, cell, partner_sql);
+    int n = 0;
+    double *ratios = rows_ratios(db, partner, cell, &n), share = NAN;
+
+    if (n)
+        share = stats_median(ratios, n) * cell_number(db, cell, bytes_sql) /
+                cell_number(db, partner, bytes_sql);
+    free(ratios);
+    return share;
+}
+
+/* Of the roof that was measured in the same rounds: its median, and the median of paired shares. */
+static void roof_members(json_t *row, sqlite3 *db, int64_t cell)
+{
+    const int64_t partner = (int64_t)cell_number(db, cell, partner_sql);
+    struct times t = times_of(db, partner);
+
+    json_object_set_new(row, "roof_gbps",
+                        table_real(cell_number(db, partner, bytes_sql) / t.summary.median));
+    json_object_set_new(row, "roof_share", table_real(rows_roof_share(db, cell)));
+    free(t.ns);
+}
+
+static void energy_members(json_t *row)
+{
+    json_object_set_new(row, "energy_j", json_null());
+    json_object_set_new(row, "energy_reason", json_string(run_no_energy));
+}
+
+static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
+{
+    static const char *const names[] = { "rows", "cols", "batch", "threads", NULL };
+    json_t *row = json_object(), *source = json_object();
+    struct times t = times_of(db, cell_id(cell));
+
+    copy_columns(
+        source, cell,
+        (const char *const[]){ "work_bytes", "work_ops", "tokens", "batch", "partner", NULL });
+    const double bytes = (double)integer(source, "work_bytes");
+    const double calls = (double)integer(source, "tokens") / (double)integer(source, "batch");
+    copy_columns(row, cell, (const char *const[]){ "format", "isa", NULL });
+    copy_column(row, cell, "phase");
+    json_object_set(row, "op", json_object_get(row, "phase"));
+    json_object_del(row, "phase");
+    copy_columns(row, cell, names);
+    json_object_set_new(row, "bits_per_weight",
+                        table_real(rows_value(db, cell_id(cell), "bits_per_weight", NULL)));
+    copy_column(row, cell, "status");
+    json_object_set_new(row, "samples_ns", sample_array(t.ns, t.n, calls));
+    json_object_set_new(row, "median_ns", table_real(t.summary.median / calls));
+    json_object_set_new(row, "ci_low_ns", table_real(t.summary.low / calls));
+    json_object_set_new(row, "ci_high_ns", table_real(t.summary.high / calls));
+    json_object_set_new(row, "gbps", table_real(bytes / t.summary.median));
+    json_object_set_new(row, "gops",
+                        table_real((double)integer(source, "work_ops") / t.summary.median));
+    roof_members(row, db, cell_id(cell));
+    energy_members(row);
+    copy_columns(row, cell, (const char *const[]){ "model", "cache", "provenance", NULL });
+    finish_row(row, cell, t.n, json_number_value(json_object_get(row, "roof_share")), machine,
+               build);
+    free(t.ns);
+    json_decref(source);
+    return row;
+}
+
+json_t *rows_kernel(sqlite3 *db, int64_t run)
+{
+    return rows_of(db, run, "kernel", kernel_row);
+}
+
+/* The mean of each counter over a cell's samples; absent counters are null. */
+static json_t *counters(sqlite3 *db, int64_t cell)
+{
+    sqlite3_stmt *statement =
+        prepare(db,
+                "SELECT channel, avg(value) FROM reading JOIN sample ON sample.id = reading.sample "
+                "WHERE cell = ?1 AND round >= 0 GROUP BY channel ORDER BY channel",
+                cell, 0);
+    json_t *object = json_object();
+
+    while (statement && sqlite3_step(statement) == SQLITE_ROW)
+        json_object_set_new(object, (const char *)sqlite3_column_text(statement, 0),
+                            sqlite3_column_type(statement, 1) == SQLITE_NULL
+                                ? json_null()
+                                : json_real(sqlite3_column_double(statement, 1)));
+    sqlite3_finalize(statement);
+    return object;
+}
+
+static void model_times(json_t *row, const struct times *t, double tokens)
+{
+    const double ms = 1e-6 / tokens;
+
+    json_object_set_new(row, "samples_ns", sample_array(t->ns, t->n, 1));
+    json_object_set_new(row, "tokens", json_integer((json_int_t)tokens));
+    json_object_set_new(row, "tokens_per_s", table_real(tokens * 1e9 / t->summary.median));
+    json_object_set_new(row, "ms_per_token", table_real(t->summary.median * ms));
+    json_object_set_new(row, "ci_low_ms", table_real(t->summary.low * ms));
+    json_object_set_new(row, "ci_high_ms", table_real(t->summary.high * ms));
+}
+
+/* Bytes are whole numbers, and look it. */
+static json_t *whole_or_real(double value)
+{
+    return value == floor(value) ? json_integer((json_int_t)value) : table_real(value);
+}
+
+static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
+{
+    static const char *const names[] = { "model",           "format",  "isa",     "phase",
+                                         "n_prompt",        "n_gen",   "n_depth", "batch",
+                                         "parallel",        "threads", "status",  "provenance",
+                                         "layers_resident", "layers",  NULL };
+    static const char *const values[] = { "weights_bytes",  "kv_bytes",   "scratch_bytes",
+                                          "rss_peak_bytes", "zero_share", NULL };
+    json_t *row = json_object(), *source = json_object();
+    struct times t = times_of(db, cell_id(cell));
+
+    copy_columns(source, cell, (const char *const[]){ "tokens", "work_bytes", "partner", NULL });
+    copy_columns(row, cell, names);
+    for (const char *const *name = names; *name; name++) /* llama-bench's zero is a number here */
+        if (!strncmp(*name, "n_", 2) && json_is_null(json_object_get(row, *name)))
+            json_object_set_new(row, *name, json_integer(0));
+    model_times(row, &t, (double)integer(source, "tokens"));
+    for (const char *const *name = values; *name; name++)
+        json_object_set_new(row, *name, whole_or_real(rows_value(db, cell_id(cell), *name, NULL)));
+    roof_members(row, db, cell_id(cell));
+    energy_members(row);
+    json_object_set_new(row, "j_per_token", json_null());
+    json_object_set_new(row, "energy_domains", json_null());
+    json_object_set_new(row, "energy_provenance", json_null());
+    json_object_set_new(row, "counters", counters(db, cell_id(cell)));
+    copy_columns(row, cell, (const char *const[]){ "predicted_bytes", "predicted_ns", NULL });
+    finish_row(row, cell, t.n, json_number_value(json_object_get(row, "roof_share")), machine,
+               build);
+    free(t.ns);
+    json_decref(source);
+    return row;
+}
+
+json_t *rows_model(sqlite3 *db, int64_t run)
+{
+    return rows_of(db, run, "model", model_row);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * JSON rows of a run, from the database alone (docs/results.md). Each function returns a new array,
+ * the caller's to release; NULL: the database cannot be read. */
+#ifndef BENCH_ROWS_H
+#define BENCH_ROWS_H
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdint.h>
+
+json_t *rows_roof(sqlite3 *db, int64_t run);
+json_t *rows_kernel(sqlite3 *db, int64_t run);
+json_t *rows_model(sqlite3 *db, int64_t run);
+
+/* The samples of a cell without warm-up, in order of rounds, in ns: *n of them, the caller's to
+ * free; NULL with *n = 0 where there are none. */
+double *rows_samples(sqlite3 *db, int64_t cell, int *n);
+
+/* a_ns / b_ns of two cells, paired by round; *n pairs, the caller's to free. */
+double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n);
+
+/* The median over rounds of a cell's bandwidth by its partner's, the roof's; NaN without one. */
+double rows_roof_share(sqlite3 *db, int64_t cell);
+
+/* A value of a cell; NaN where it is absent. *reason (may be NULL) is then why: (160) bytes. */
+double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason);
+
+/* "AMD EPYC (0123456789abcdef)" and "0.1.0 1a2b3c4 gcc 12.2.0 -O3" of a run: (200) bytes each. */
+void rows_machine_build(sqlite3 *db, int64_t run, char *machine, char *build);
+
+#endif

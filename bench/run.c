@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/run.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "bench/machine.h"
+#include "kernels/cpu.h"
+
+const char run_no_energy[] =
+    "no energy meter is read by this version; `tritbench doctor` shows what "
+    "this machine has";
+volatile int run_stop;
+
+enum { MEMORY_MARGIN = 512 << 20 };
+
+static void on_signal(int number)
+{
+    (void)number;
+    run_stop = 1;
+}
+
+/* The second signal is the system's own: a user who cannot wait is not kept. */
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int run_refuse(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "tritbench %s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return 2;
+}
+
+void run_progress(const struct run *run, const char *format, ...)
+{
+    const bool terminal = isatty(STDERR_FILENO);
+    va_list args;
+
+    fprintf(stderr, "%s%s: ", terminal ? "\r\033[K" : "", run->command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    if (!terminal)
+        fputc('\n', stderr);
+    fflush(stderr);
+}
+
+/* The command line as it was typed, for the run's row. */
+static void read_arguments(char *text, size_t size)
+{
+    FILE *f = fopen("/proc/self/cmdline", "r");
+    const size_t n = f ? fread(text, 1, size - 1, f) : 0;
+
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    for (size_t i = 0; i + 1 < n; i++)
+        if (!text[i])
+            text[i] = ' ';
+}
+
+int run_open(struct run *run, const struct config *config, const char *command)
+{
+    char why[400], arguments[1000];
+
+    *run = (struct run){ .config = config, .command = command, .cpu = cpu_detect() };
+    if (outputs_open(&run->outputs, config, why, sizeof why))
+        return run_refuse(command, "%s", why);
+    machine_read(&run->host, config->sysroot);
+    const struct build build = build_read();
+    read_arguments(arguments, sizeof arguments);
+    if (store_open(&run->store, config->db) ||
+        (run->id = store_run_begin(run->store, &run->host, &build, command, arguments,
+                                   config->seed)) < 0) {
+        run_refuse(command, "%s", run->store ? store_error(run->store) : "no memory");
+        store_close(run->store);
+        outputs_close(run->outputs, why, sizeof why);
+        return 2;
+    }
+    if (meter_set_open(&run->meters, meters, config->sysroot))
+        run->meters = NULL;
+    catch_signals();
+    return 0;
+}
+
+/* The database's error is said once, where it happened. */
+static void broken(struct run *run)
+{
+    if (!run->broken)
+        run_refuse(run->command, "%s", store_error(run->store));
+    run->broken = -EIO;
+}
+
+int run_close(struct run *run)
+{
+    char why[400];
+    int status = 0;
+
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    if (store_run_end(run->store, run->id,
+                      run_stop                     ? "interrupted"
+                      : run->failed || run->broken ? "failed"
+                                                   : "done"))
+        broken(run);
+    if (run_stop)
+        fprintf(stderr, "tritbench %s: interrupted; what was measured is in %s\n", run->command,
+                run->config->db);
+    if (run_stop || run->failed)
+        status = 1;
+    if (outputs_close(run->outputs, why, sizeof why))
+        status = run_refuse(run->command, "%s", why);
+    threads_close(run->pool);
+    meter_set_close(run->meters);
+    store_close(run->store);
+    return run->broken ? 2 : status;
+}
+
+struct threads *run_threads(struct run *run, int count)
+{
+    char why[200];
+
+    if (run->pool && threads_count(run->pool) == count)
+        return run->pool;
+    threads_close(run->pool);
+    run->pool = NULL;
+    run->broken = threads_open(&run->pool, count, why, sizeof why);
+    if (run->broken)
+        run_refuse(run->command, "%s", why);
+    return run->pool;
+}
+
+int64_t run_memory(const struct run *run)
+{
+    const struct reading free_bytes = memory_available(run->config->sysroot);
+
+    if (run->config->memory_bytes)
+        return run->config->memory_bytes;
+    return free_bytes.reason ? INT64_MAX : (int64_t)free_bytes.value - MEMORY_MARGIN;
+}
+
+int64_t run_cell(struct run *run, const struct cell *cell)
+{
+    const int64_t id = store_cell(run->store, run->id, cell);
+
+    if (id < 0)
+        broken(run);
+    return id;
+}
+
+void run_status(struct run *run, int64_t cell, const char *status, const char *reason)
+{
+    if (store_cell_status(run->store, cell, status, reason))
+        broken(run);
+}
+
+void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
+               const char *provenance, const char *reason)
+{
+    if (store_value(run->store, cell, metric, value, unit, provenance, reason))
+        broken(run);
+}
+
+struct sink {
+    struct run *run;
+    const int64_t *cells;
+    const struct channel *channels[SAMPLE_READINGS_MAX];
+    int count;
+};
+
+static int keep(void *arg, const struct sample *sample)
+{
+    const struct sink *sink = arg;
+    const int error = store_sample(sink->run->store, sink->cells[sample->workload], sample,
+                                   sink->channels, sink->count);
+
+    if (error)
+        broken(sink->run);
+    return error;
+}
+
+int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
+                const struct plan *wanted)
+{
+    struct outcome outcomes[64];
+    struct plan plan = *wanted;
+    struct sink sink = { .run = run, .cells = cells };
+
+    plan.stop = &run_stop;
+    plan.meters = run->meters;
+    plan.deadline_ns = run->deadline_ns;
+    sink.count = run->meters ? meter_set_channels(run->meters) : 0;
+    for (int i = 0; i < sink.count; i++)
+        sink.channels[i] = meter_set_channel(run->meters, i);
+    const int error = measure(workloads, count, &plan, keep, &sink, outcomes);
+    if (run->broken)
+        return run->broken;
+    for (int i = 0; i < count; i++) {
+        if (outcomes[i].error && outcomes[i].error != -EINTR) {
+            run_status(run, cells[i], "failed", strerror(-outcomes[i].error));
+            run->failed = true;
+        } else if (run_stop) {
+            run_status(run, cells[i], "interrupted", "stopped by a signal");
+        } else if (error) {
+            run_status(run, cells[i], "failed", strerror(-error));
+            run->failed = true;
+        } else if (!outcomes[i].samples) {
+            run_status(run, cells[i], "skipped", "no time left of --quick's 8 minutes");
+        } else {
+            run_status(run, cells[i], "ok", NULL);
+        }
+    }
+    return run_stop ? -EINTR : error;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every measuring command does around its measurements: outputs and database opened before
+ * anything runs, threads, meters, the run's row, signals, progress. */
+#ifndef BENCH_RUN_H
+#define BENCH_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "bench/option.h"
+#include "bench/table.h"
+#include "harness/host.h"
+#include "harness/measure.h"
+#include "harness/store.h"
+#include "kernels/threads.h"
+
+/* Why joules are absent in every row of this version. */
+extern const char run_no_energy[];
+
+/* Set by SIGINT and SIGTERM: no new sample begins, a pass under way ends at its next layer. */
+extern volatile int run_stop;
+
+struct run {
+    const struct config *config;
+    const char *command;
+    unsigned cpu; /* CPU_* */
+    struct host host;
+    struct outputs *outputs;
+    struct store *store;
+    struct meter_set *meters;
+    struct threads *pool; /* of the last run_threads */
+    int64_t id;           /* of the run's row */
+    int64_t deadline_ns; /* clock_ns after which no new round begins; 0: none */
+    bool failed;          /* a measurement failed: exit status 1 */
+    int broken;           /* -errno of the database or of a thread pool: exit status 2 */
+};
+
+/* Opens outputs and database and begins the run. 0, or the exit status, the error printed. Nothing
+ * is left behind then. */
+int run_open(struct run *run, const struct config *config, const char *command);
+/* Ends the run and writes the outputs. Returns the exit status. */
+int run_close(struct run *run);
+
+/* One line on stderr: "tritbench COMMAND: ...". Returns 2. */
+int run_refuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line of progress on stderr; on a terminal it replaces the last one. */
+void run_progress(const struct run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A pool of `count` threads, this run's only one. NULL when it cannot be had (run->broken). */
+struct threads *run_threads(struct run *run, int count);
+
+/* Bytes that this run may use: --mem, or what is free less a margin for everything else. */
+int64_t run_memory(const struct run *run);
+
+/* Measures `count` workloads together, workload i's samples going to cells[i], and sets the cells'
+ * statuses: ok, failed, interrupted. 0, or -errno: -EINTR when stopped, or run->broken. */
+int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
+                const struct plan *plan);
+
+/* A cell's row, its status and values: store.h with run->broken set on an error. */
+int64_t run_cell(struct run *run, const struct cell *cell);
+void run_status(struct run *run, int64_t cell, const char *status, const char *reason);
+void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
+               const char *provenance, const char *reason);
+
+#endif
