@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every GEMM kernel against its family's C kernel, as check_gemv.c does for one token. */
+#include "tests/check_linear.h"
+
+static const int columns[] = { 1, 7, 100, 5460, 8640, 45568 };
+static const int row_counts[] = { 1, 3, 13, 16, 17, 48 };
+static const int batches[] = { 1, 2, 3, 5, 6, 7, 17, 64 };
+/* Multiply-adds of one case, so that slow C kernels end, too: up to the first every fill,
+ * up to the second random and the largest numbers. */
+static const long WORK_LITTLE = 200000, WORK_MAX = 4000000;
+
+struct job {
+    const struct suspect *suspect;
+    const struct matrix *m;
+    const struct acts *x;
+    float *y;
+    int ldy;
+};
+
+static void try_range(const struct job *job, const float *want, const double *bound, int first,
+                      int last)
+{
+    const size_t mark = check_mark();
+    const int rows = job->m->w.rows, ldy = job->ldy, count = job->x->count;
+    const int elements = (count - 1) * ldy + rows;
+    float *y = check_poisoned((size_t)elements);
+
+    job->suspect->kernel->gemm(y, ldy, &job->m->w, job->x, first, last);
+    for (int i = -CHECK_GUARD; i < elements + CHECK_GUARD; i++) {
+        const bool inside = i >= 0 && i < elements && i % ldy >= first && i % ldy < last;
+        if (!inside && !check_is_poison(y[i]))
+            check_fail("wrote y[%d], ldy %d, rows [%d, %d)", i, ldy, first, last);
+    }
+    for (int t = 0; t < count; t++)
+        check_equal(want + t * rows + first, y + t * ldy + first,
+                    bound ? bound + t * rows + first : NULL, (size_t)(last - first));
+    check_release(mark);
+}
+
+static void try_batch(const struct suspect *s, const struct matrix *m, enum weights weights,
+                      enum inputs inputs, int count)
+{
+    const size_t mark = check_mark();
+    const int rows = m->w.rows, ldy = rows + 3 * check_below(4);
+    const int a = check_below(rows + 1), b = check_below(rows + 1);
+    const int first = a < b ? a : b, last = a < b ? b : a;
+
+    check_context("%dx%d, weights %s, inputs %s and on, %d tokens, ldy %d, rows [%d, %d)", rows,
+                  m->w.cols, weights_names[weights], inputs_names[inputs], count, ldy, first, last);
+    const struct acts x = inputs_make(m->family, m->w.cols, count, inputs);
+    float *want = check_alloc((size_t)count * (size_t)rows * sizeof *want);
+    const double *bound = linear_bound(m, &x);
+    const struct job job = { .suspect = s, .m = m, .x = &x, .ldy = ldy };
+
+    kernel_pick(s->family, 0)->gemm(want, rows, &m->w, &x, 0, rows);
+    try_range(&job, want, bound, 0, rows);
+    try_range(&job, want, bound, first, last);
+    check_release(mark);
+}
+
+static void call(void *arg)
+{
+    const struct job *job = arg;
+
+    job->suspect->kernel->gemm(job->y, job->ldy, &job->m->w, job->x, 0, job->m->w.rows);
+}
+
+static void time_one(const struct suspect *s, int rows, int cols, int count)
+{
+    const size_t mark = check_mark();
+
+    check_context("timing %dx%d, %d tokens", rows, cols, count);
+    const struct matrix m = matrix_make(s->family, rows, cols, WEIGHTS_RANDOM);
+    const struct acts x = inputs_make(s->family, cols, count, INPUTS_RANDOM);
+    struct job job = { .suspect = s, .m = &m, .x = &x, .ldy = rows };
+
+    job.y = check_poisoned((size_t)count * (size_t)rows);
+    const double ns = check_time(call, &job);
+    if (ns > 0)
+        check_note("%s_gemm_%s %dx%d %d tokens %.0f ns %.2f GB/s %.1f Gop/s", s->family->name,
+                   s->kernel->isa, rows, cols, count, ns,
+                   (double)packed_bytes(s->family, rows, cols) / ns,
+                   2.0 * rows * cols * count / ns);
+    check_release(mark);
+}
+
+static void try_shape(const struct suspect *s, int rows, int cols)
+{
+    const int padded = (rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
+
+    for (int weights = 0; weights < WEIGHTS_COUNT; weights++) {
+        if (!matrix_has(s->family, (enum weights)weights))
+            continue;
+        check_context("%dx%d", rows, cols);
+        const struct matrix m = matrix_make(s->family, rows, cols, (enum weights)weights);
+        const bool random = weights == WEIGHTS_RANDOM;
+        const bool largest = weights == WEIGHTS_PLUS || weights == WEIGHTS_MAX;
+        for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+            const long work = (long)padded * cols * batches[b];
+            if (work > WORK_MAX)
+                continue;
+            if (random || work <= WORK_LITTLE)
+                try_batch(s, &m, (enum weights)weights, INPUTS_RANDOM, batches[b]);
+            if (largest || work <= WORK_LITTLE)
+                try_batch(s, &m, (enum weights)weights, INPUTS_PLUS, batches[b]);
+        }
+        check_release(0);
+    }
+}
+
+void check_gemm_body(const void *suspect)
+{
+    const struct suspect *s = suspect;
+
+    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
+        for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++)
+            try_shape(s, row_counts[r], columns[c]);
+    time_one(s, 640, 640, 16);
+    time_one(s, 640, 640, 64);
+}
+
+void check_gemm(void)
+{
+    check_kernels("gemm", check_gemm_body);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * check: every kernel of every instruction set that this CPU has, against C; and the checker
+ * itself, against kernels broken on purpose. */
+#include "tests/check_act.h"
+#include "tests/check_linear.h"
+#include "tests/check_self.h"
+
+int main(int argc, char **argv)
+{
+    static check_group *const groups[] = { check_self, check_gemv, check_gemm, check_act, NULL };
+
+    return check_main(argc, argv, groups);
+}

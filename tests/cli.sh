@@ -1,0 +1,268 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The program from outside: exit statuses, one-line messages, nothing but the machine format on
+# standard output, databases untouched by wrong command lines. TAP.
+# Arguments: the program, the JSON reader (rows.c), the source root.
+set -u
+program=$(realpath "$1")
+rows=$(realpath "$2")
+root=$(realpath "$3")
+dir=$(mktemp -d)
+mounted=
+trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
+cd "$dir" || exit 99
+unset TRITBENCH_DB
+out=$dir/out
+err=$dir/err
+db=$dir/t.db
+number=0
+status=0
+
+ok() { # name, 0 when it holds
+    number=$((number + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $number - $1"
+    else
+        echo "not ok $number - $1"
+        sed 's/^/# stderr: /' "$err" | head -n 5
+        head -c 1000 "$out" | sed 's/^/# stdout: /' | head -n 10
+        status=1
+    fi
+}
+skip() { # name, why
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP $2"
+}
+run() { # arguments: sets $code
+    "$program" "$@" >"$out" 2>"$err"
+    code=$?
+}
+# One line on stderr with all the words (a pattern), nothing on stdout, status 2.
+refused() { # name, pattern, arguments
+    name=$1
+    pattern=$2
+    shift 2
+    run "$@"
+    [ $code -eq 2 ] && [ ! -s "$out" ] && [ "$(wc -l <"$err")" -eq 1 ] && grep -q -- "$pattern" "$err"
+    ok "$name" $?
+}
+same_database() { # name
+    cmp -s "$db" "$db.kept"
+    ok "$1" $?
+}
+
+# ---- help ----
+
+run --help
+[ $code -eq 0 ] && grep -q "doctor" "$out" && [ ! -s "$err" ]
+ok "--help" $?
+for command in doctor list roof kernel model paper report; do
+    run help $command
+    cp "$out" first
+    one=$code
+    run $command --help
+    [ "$one" -eq 0 ] && [ $code -eq 0 ] && cmp -s first "$out" && grep -q -- "--db PATH" "$out"
+    ok "help $command, $command --help" $?
+    run man $command
+    [ $code -eq 0 ] && head -n 1 "$out" | grep -q '^\.TH TRITBENCH' && grep -q '^\.SH EXIT' "$out"
+    ok "man $command" $?
+done
+run --version
+[ $code -eq 0 ] && grep -q '^tritbench [0-9]' "$out"
+ok "--version" $?
+run
+[ $code -eq 2 ] && [ ! -s "$out" ]
+ok "no command" $?
+
+# ---- what is wrong is refused before a database is made ----
+
+refused "unknown command" "modle.*did you mean model" modle
+refused "unknown option" "--modl.*did you mean --model" model --modl 3B
+refused "option of another command" "-p" roof -p 5
+refused "unknown model" "4B.*did you mean" model -m 4B
+refused "unknown format" "tenrary2.*did you mean ternary2" model -f tenrary2
+refused "unknown ISA" "avx3.*did you mean avx2" kernel --isa avx3
+case $(uname -m) in
+x86_64) foreign=neon ;;
+*) foreign=avx2 ;;
+esac
+refused "an ISA that this CPU lacks" "$foreign.*this CPU does not have it" kernel --isa $foreign
+refused "unknown item" "tabel1.*did you mean table1" paper --only tabel1
+refused "unknown list" "model.*did you mean models" list model
+refused "-t 0" "-t 0.*1 to" model -t 0
+refused "more threads than there are" "4000.*this process may use [0-9]* hardware" model -t 4000
+refused "-p -1" "-p -1.*0 to" model -p -1
+refused "-n 99999999999" "-n 99999999999.*0 to" model -n 99999999999
+refused "-n x" "-n x" model -n x
+refused "an empty element" "1,,2" model -n 1,,2
+refused "no value" "-n needs a value" model -n
+refused "--mem 5Q" "--mem 5Q" model --mem 5Q
+refused "--shape 5" "--shape 5" kernel --shape 5
+refused "-o xml" "-o xml.*json" model -o xml
+refused "two outputs to stdout" "standard output" kernel --shape 64x64 -o json -o csv
+refused "an output in no directory" "absent/x.json: No such file" kernel --shape 64x64 \
+    -o json:absent/x.json
+refused "an output that is a directory" "Is a directory" doctor -o json:.
+[ -z "$(ls -A | grep -v -e '^out$' -e '^err$' -e '^first$')" ]
+ok "none of these left a file" $?
+
+# ---- databases ----
+
+run kernel --shape 256x256 -t 1 -r 2 --db "$db" -o json
+[ $code -eq 0 ] && [ -s "$db" ] && "$rows" "$out" format isa op rows cols batch threads \
+    bits_per_weight status samples_ns median_ns ci_low_ns ci_high_ns gbps gops roof_gbps roof_share \
+    energy_j energy_reason machine build >/dev/null 2>>"$err"
+ok "kernel -o json has the members of the document" $?
+cp "$db" "$db.kept"
+run model -m 4B --db "$db"
+run model -n 99999999999 --db "$db"
+run paper --only tabel1 --db "$db"
+same_database "wrong command lines leave the database as it was"
+
+refused "a database that is a directory" "$dir" kernel --shape 64x64 --db "$dir"
+refused "a database in no directory" "absent" kernel --shape 64x64 --db absent/t.db
+echo "this is not a database, but it is long enough to be mistaken for one" >text.db
+cp text.db text.kept
+refused "a database that is not SQLite" "text.db" kernel --shape 64x64 --db text.db
+cmp -s text.db text.kept
+ok "a file that is not SQLite stays as it was" $?
+# user_version: four bytes, big-endian, at offset 60 of the file.
+cp "$db" other.db
+printf '\0\0\0\143' | dd of=other.db bs=1 seek=60 conv=notrunc 2>/dev/null
+cp other.db other.kept
+refused "a database of another version" "other.db.*99" kernel --shape 64x64 --db other.db
+cmp -s other.db other.kept
+ok "a database of another version stays as it was" $?
+# application_id, at offset 68: SQLite, and not ours.
+cp "$db" foreign.db
+printf '\0\0\0\1' | dd of=foreign.db bs=1 seek=68 conv=notrunc 2>/dev/null
+refused "a database that is not ours" "foreign.db" kernel --shape 64x64 --db foreign.db
+cp "$db" readonly.db
+chmod 0444 readonly.db
+refused "a read-only database" "readonly.db" kernel --shape 64x64 --db readonly.db
+refused "report without a database" "none.db" report --db none.db
+[ ! -e none.db ]
+ok "report makes no database" $?
+same_database "the database is still as it was"
+
+# A full disk: a small file system, or a limit on the size of files.
+if [ "$(id -u)" = 0 ] && mkdir full && mount -t tmpfs -o size=64k none full 2>/dev/null; then
+    mounted=$dir/full
+    run kernel --shape 256x256 -t 1 -r 200 --db full/t.db
+    umount "$mounted" && mounted=
+else
+    (
+        trap '' XFSZ
+        ulimit -f 128
+        "$program" kernel --shape 256x256 -t 1 -r 200 --db limited.db >"$out" 2>"$err"
+    )
+    code=$?
+fi
+[ $code -ge 1 ] && [ $code -le 2 ] && grep -q "\.db" "$err"
+ok "a full disk ends the run with a sentence" $?
+
+# ---- output ----
+
+run doctor -o json
+[ $code -eq 0 ] && [ ! -s "$err" ] && "$rows" "$out" kind name status tried said fix >table 2>>"$err"
+ok "doctor -o json" $?
+for kind in energy counters library meter isa memory clock host; do
+    cut -f 1 table | grep -qx $kind
+    ok "doctor has rows of kind $kind" $?
+done
+cut -f 3 table | grep -qvE '^(ok|absent|denied|masked|broken|off|missing|warn|skipped)$'
+[ $? -eq 1 ]
+ok "doctor: every status is a known word" $?
+ls -A | grep -q tritbench.db
+[ $? -eq 1 ]
+ok "doctor makes no database" $?
+run doctor --sysroot "$dir/absent" -o json
+[ $code -eq 0 ] && "$rows" "$out" kind name status >table && ! grep -q "^energy.*ok$" table
+ok "doctor below an empty root finds no energy" $?
+zone=tree/sys/class/powercap/intel-rapl:0
+mkdir -p $zone
+echo package-0 >$zone/name
+echo 1000 >$zone/energy_uj
+echo 262143328850 >$zone/max_energy_range_uj
+run doctor --sysroot tree -o json
+"$rows" "$out" kind name status >table && grep -q "^energy.powercap intel-rapl:0 package-0.ok$" table
+ok "doctor below a root with a zone finds it" $?
+echo 12x >$zone/energy_uj
+run doctor --sysroot tree -o json
+"$rows" "$out" kind name status >table && grep -q "package-0.broken$" table
+ok "doctor: a counter that is no number is broken" $?
+rm -r $zone
+mkdir -p tree/sys/devices/virtual/powercap
+run doctor --sysroot tree -o json
+"$rows" "$out" kind name status >table && grep -q "^energy.powercap.masked$" table
+ok "doctor: a directory that a container hides is masked" $?
+
+for list in models formats kernels meters plans; do
+    run list $list -o json
+    [ $code -eq 0 ] && "$rows" "$out" kind >table 2>>"$err" && [ -s table ] && [ ! -s "$err" ]
+    ok "list $list" $?
+done
+run list models -o csv
+[ $code -eq 0 ] && head -n 1 "$out" | grep -q '^kind,name,' && grep -q ',3B,' "$out"
+ok "list models -o csv" $?
+run list formats -o jsonl
+[ $code -eq 0 ] && [ "$(grep -c '^{.*}$' "$out")" -eq "$(wc -l <"$out")" ]
+ok "list formats -o jsonl" $?
+
+if [ -w /dev/full ]; then
+    "$program" list models -o csv >/dev/full 2>"$err"
+    [ $? -eq 1 ] && grep -q "standard output" "$err"
+    ok "standard output that is full: exit status 1 and a sentence" $?
+else
+    skip "standard output that is full: exit status 1 and a sentence" "no /dev/full here"
+fi
+
+run model -m dummy-125M -f f16,ternary2 -p 4 -n 2 -t 1 -r 1 --db "$db" -o json
+[ $code -eq 0 ] && "$rows" "$out" model format isa phase n_prompt n_gen n_depth batch threads \
+    status provenance layers_resident layers samples_ns tokens tokens_per_s ms_per_token ci_low_ms \
+    ci_high_ms weights_bytes kv_bytes scratch_bytes rss_peak_bytes energy_j j_per_token \
+    energy_domains energy_provenance energy_reason counters machine build >/dev/null 2>>"$err"
+ok "model -o json has the members of the document" $?
+"$rows" "$out" format phase status energy_j >table 2>>"$err" &&
+    grep -q "^f16.prefill.ok" table && grep -q "^ternary2.decode.ok" table
+ok "model measures both formats in both phases" $?
+[ -s table ] && ! cut -f 4 table | grep -qx 0
+ok "energy that was not measured is null, not 0" $?
+
+cp "$db" "$db.kept"
+refused "a model that does not fit: how many bytes it wants" "70B.*[0-9]\{12\} bytes" model -m 70B \
+    -f f16 -n 1 -p 0 -t 1 -r 1 --mem 1M --layers-resident all --db "$db"
+refused "a matrix that does not fit: how many bytes it wants" "100000.*[0-9]\{10,\} bytes" kernel \
+    --shape 100000x100000 -f f16 -t 1 -r 1 --mem 1M --db "$db"
+same_database "what does not fit leaves the database as it was"
+
+# timeout, not kill: a shell starts what runs in the background with SIGINT ignored. Where the first
+# sample takes longer than the first wait (sanitizers), it waits longer.
+for seconds in 3 15 60; do
+    timeout --preserve-status -s INT $seconds "$program" model -m dummy-125M -f ternary2 -p 0 -n 64 \
+        -t 1 -r 100000 --db "$db" -o json >"$out" 2>"$err"
+    code=$?
+    "$rows" "$out" status samples_ns >table 2>>"$err" || break
+    [ ! -s table ] || break
+done
+[ $code -le 2 ] || [ $code -eq 130 ]
+ok "SIGINT ends a run in order" $?
+"$rows" "$out" status samples_ns >table 2>>"$err" && [ -s table ]
+ok "after SIGINT standard output is valid JSON, with what was measured" $?
+
+run paper --only fig3 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" variant item metric model size ours paper provenance >table 2>>"$err"
+ok "paper --only fig3 -o json" $?
+grep '^paper.fig3.energy_j' table | tr '\t' ' ' >fig3
+awk -F, '!/^#/ && $1 != "size" { print "llama", $1, $3; print "b158", $1, $4 }' \
+    "$root/results/paper/figure3.csv" >expected
+awk 'NR == FNR { want[$1 " " $2] = $3; n++; next }
+    ($4 " " $5) in want { d = $6 / want[$4 " " $5] - 1; seen++
+        if (d > 0.002 || d < -0.002) { print "# off:", $0; bad = 1 } }
+    END { exit bad || seen != n }' expected fig3 >&2
+ok "figure 3 within 0.2% of the paper's joules" $?
+[ -s fig3 ] && ! grep -v modelled fig3 >&2
+ok "figure 3 is marked as modelled" $?
+
+echo "1..$number"
+exit $status

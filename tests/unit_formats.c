@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The worked examples of docs/formats.md, byte by byte, and the padding that it states. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "kernels/act/half.h"
+#include "kernels/kernel.h"
+
+static void f16_example(void **state)
+{
+    uint16_t rows[16][2] = { { 0 } };
+    uint8_t panel[512];
+
+    (void)state;
+    rows[3][0] = f32_to_f16(0.5f);
+    rows[3][1] = f32_to_f16(-2);
+    assert_true(panel_bytes(&f16, 2) == sizeof panel);
+    f16.pack(panel, rows, 16, 2);
+    assert_memory_equal(panel + 6, "\x00\x38", 2);
+    assert_memory_equal(panel + 38, "\x00\xc0", 2);
+}
+
+static void i8_example(void **state)
+{
+    int8_t rows[16][5] = { [2] = { 5, -6, 7, -8, 9 } };
+    uint8_t panel[256];
+
+    (void)state;
+    assert_true(panel_bytes(&i8, 5) == sizeof panel);
+    i8.pack(panel, rows, 16, 5);
+    assert_memory_equal(panel + 8, "\x05\xfa\x07\xf8", 4);
+    assert_int_equal(panel[72], 9);
+}
+
+static void ternary2_example(void **state)
+{
+    int8_t rows[16][16] = { { 1, 0, -1, 1, -1, -1, -1, -1 } };
+    uint8_t panel[64];
+
+    (void)state;
+    assert_true(panel_bytes(&ternary2, 16) == sizeof panel);
+    ternary2.pack(panel, rows, 16, 16);
+    assert_memory_equal(panel, "\x52\x51\x50\x52", 4);
+    assert_int_equal(panel[63], 0x55); /* weight 0 is code 1 */
+}
+
+/* 5460 columns are stored as 5472, 20 rows as 32. */
+static void padding_is_counted(void **state)
+{
+    (void)state;
+    assert_true(packed_bytes(&ternary2, 20, 5460) == 32 * 5472 / 4);
+    assert_true(packed_bytes(&i8, 20, 5460) == 32 * 5472);
+    assert_true(packed_bytes(&f16, 20, 5460) == 32 * 5472 * 2);
+    assert_true(packed_bytes(&ternary2, 3200, 8640) == 3200 * 8640 / 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f16_example),
+        cmocka_unit_test(i8_example),
+        cmocka_unit_test(ternary2_example),
+        cmocka_unit_test(padding_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
