@@ -177,6 +177,7 @@ static int open_slot(struct slot *s, struct run *run, struct dims d, int batch_m
     struct fill_job job = { s, d, run->config->seed, 0 };
 
     s->run = run;
+    s->next = 0;
     s->count = copies_of(s, d, run);
     s->bytes = one * (size_t)s->count;
     s->data = pages_alloc(s->bytes);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/roof.h"
 #include <errno.h>
+#include <math.h>
 #include <string.h>
+#include "harness/stats.h"
 #include "kernels/pages.h"
 
 const char *const roof_names[ROOF_METRICS] = { "read_gbps", "f32_gflops", "i8_gops",
@@ -52,44 +54,55 @@ static int run_metric(void *arg)
     return 0;
 }
 
-/* The least of three: a neighbour that takes the CPU away only ever adds. */
 static int64_t timed(struct roof *roof, enum roof_metric metric)
 {
     struct roof_arg arg = { roof, metric };
-    int64_t least = INT64_MAX;
+    const int64_t start = clock_ns();
 
-    for (int i = 0; i < 3; i++) {
-        const int64_t start = clock_ns();
-        run_metric(&arg);
-        const int64_t time = clock_ns() - start;
-        least = time < least ? time : least;
-    }
-    return least;
+    run_metric(&arg);
+    return clock_ns() - start;
 }
 
-/* The fastest of all ways to read; they take turns, twice. */
+/* The way to read with the least median time, all ways taking turns. */
 static void find_read(struct roof *roof)
 {
     static const int streams[] = { 1, 2, 4, 8 };
     static const size_t ahead[] = { 0, 1024, 2048, 4096, 8192 };
-    int64_t best = INT64_MAX;
-    int best_streams = 1;
-    size_t best_ahead = 0;
+    enum { WAYS = 20, TURNS = 7, AHEADS = 5 };
+    double time[WAYS][TURNS], best = INFINITY;
+    int fastest = 0;
 
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t s = 0; s < sizeof streams / sizeof *streams; s++)
-            for (size_t a = 0; a < sizeof ahead / sizeof *ahead; a++) {
-                roof->streams = streams[s];
-                roof->prefetch = ahead[a];
-                const int64_t time = timed(roof, ROOF_READ);
-                if (time < best) {
-                    best = time;
-                    best_streams = streams[s];
-                    best_ahead = ahead[a];
-                }
-            }
-    roof->streams = best_streams;
-    roof->prefetch = best_ahead;
+    for (int turn = 0; turn < TURNS; turn++)
+        for (int way = 0; way < WAYS; way++) {
+            roof->streams = streams[way / AHEADS];
+            roof->prefetch = ahead[way % AHEADS];
+            time[way][turn] = (double)timed(roof, ROOF_READ);
+        }
+    for (int way = 0; way < WAYS; way++) {
+        const double median = stats_median(time[way], TURNS);
+        if (median < best) {
+            best = median;
+            fastest = way;
+        }
+    }
+    roof->streams = streams[fastest / AHEADS];
+    roof->prefetch = ahead[fastest % AHEADS];
+}
+
+/* Rounds that take about COMPUTE_NS. The least of three times counts: a neighbour that takes the
+ * CPU away only ever adds. */
+static void find_rounds(struct roof *roof, enum roof_metric metric)
+{
+    int64_t least = 0;
+
+    for (roof->rounds[metric] = 1000; least < COMPUTE_NS / 4; roof->rounds[metric] *= 2) {
+        least = timed(roof, metric);
+        for (int i = 0; i < 2; i++) {
+            const int64_t time = timed(roof, metric);
+            least = time < least ? time : least;
+        }
+    }
+    roof->rounds[metric] = roof->rounds[metric] / 2 * COMPUTE_NS / (uint64_t)least;
 }
 
 int roof_open(struct roof *roof, struct run *run, struct threads *pool)
@@ -103,12 +116,8 @@ int roof_open(struct roof *roof, struct run *run, struct threads *pool)
     if (!roof->data)
         return -ENOMEM;
     threads_run(pool, share, &touch);
-    for (int m = ROOF_F32; m < ROOF_METRICS; m++) { /* rounds that take COMPUTE_NS */
-        int64_t time;
-        for (roof->rounds[m] = 1000; (time = timed(roof, (enum roof_metric)m)) < COMPUTE_NS / 4;)
-            roof->rounds[m] *= 2;
-        roof->rounds[m] = roof->rounds[m] * COMPUTE_NS / (uint64_t)time;
-    }
+    for (int m = ROOF_F32; m < ROOF_METRICS; m++)
+        find_rounds(roof, (enum roof_metric)m);
     find_read(roof);
     return 0;
 }

@@ -15,18 +15,26 @@ const char run_no_energy[] =
     "this machine has";
 volatile int run_stop;
 
-enum { MEMORY_MARGIN = 512 << 20 };
+enum { MEMORY_MARGIN = 512 << 20, PATIENCE_NS = 1000000000 };
 
 static void on_signal(int number)
 {
-    (void)number;
+    static int64_t first_ns;
+
+    if (run_stop && clock_ns() - first_ns > PATIENCE_NS) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    if (!run_stop)
+        first_ns = clock_ns();
     run_stop = 1;
 }
 
-/* The second signal is the system's own: a user who cannot wait is not kept. */
+/* A second signal ends the program at once, for a user who cannot wait; but not within a second of
+ * the first, because a terminal or timeout(1) may send one to the process and to its group. */
 static void catch_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+    struct sigaction action = { .sa_handler = on_signal };
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -58,32 +66,17 @@ void run_progress(const struct run *run, const char *format, ...)
     fflush(stderr);
 }
 
-/* The command line as it was typed, for the run's row. */
-static void read_arguments(char *text, size_t size)
-{
-    FILE *f = fopen("/proc/self/cmdline", "r");
-    const size_t n = f ? fread(text, 1, size - 1, f) : 0;
-
-    if (f)
-        fclose(f);
-    text[n] = '\0';
-    for (size_t i = 0; i + 1 < n; i++)
-        if (!text[i])
-            text[i] = ' ';
-}
-
 int run_open(struct run *run, const struct config *config, const char *command)
 {
-    char why[400], arguments[1000];
+    char why[400];
 
     *run = (struct run){ .config = config, .command = command, .cpu = cpu_detect() };
     if (outputs_open(&run->outputs, config, why, sizeof why))
         return run_refuse(command, "%s", why);
     machine_read(&run->host, config->sysroot);
     const struct build build = build_read();
-    read_arguments(arguments, sizeof arguments);
     if (store_open(&run->store, config->db) ||
-        (run->id = store_run_begin(run->store, &run->host, &build, command, arguments,
+        (run->id = store_run_begin(run->store, &run->host, &build, command, config->arguments,
                                    config->seed)) < 0) {
         run_refuse(command, "%s", run->store ? store_error(run->store) : "no memory");
         store_close(run->store);

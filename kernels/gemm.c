@@ -47,17 +47,20 @@ static void one_panel(const struct call *call, int row, const void *w, const voi
 {
     const bool fresh = k == 0, done = k + n == call->cols;
     const bool whole = row >= call->first && row + PANEL_ROWS <= call->last;
-    float part[GEMM_TOKENS * PANEL_ROWS] = { 0 };
-    float *c = whole ? call->y + (size_t)token * call->ldy + row : part;
+    union { /* sums of either kind */
+        float f32[GEMM_TOKENS * PANEL_ROWS];
+        int32_t i32[GEMM_TOKENS * PANEL_ROWS];
+    } part = { .f32 = { 0 } };
+    float *c = whole ? call->y + (size_t)token * call->ldy + row : part.f32;
     const size_t ldc = whole ? call->ldy : PANEL_ROWS;
 
     if (!whole && !fresh)
-        copy_part(call, part, row, token, tokens, false);
+        copy_part(call, part.f32, row, token, tokens, false);
     call->ops->tile(c, ldc, w, x, x_stride, tokens, n, fresh);
     if (done)
         finish(call, c, ldc, row, token, tokens);
     if (!whole)
-        copy_part(call, part, row, token, tokens, true);
+        copy_part(call, part.f32, row, token, tokens, true);
 }
 
 /* All tokens against `count` unpacked panels from `panel` on. */

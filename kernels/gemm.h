@@ -40,6 +40,10 @@ struct gemm_ops {
     bool offset;  /* codes are one too high: the tokens' sums are taken off */
 };
 
+/* Keeps the order of a tile's steps as written: a compiler that loads all of x first runs out of
+ * registers, and every sum goes through memory. */
+#define IN_REGISTERS(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]))
+
 /* tile_n with `tokens` as a constant, so that its sums stay in registers. */
 #define GEMM_TILE(tile_n, tokens, ...)                                                             \
     do {                                                                                           \

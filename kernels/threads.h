@@ -14,7 +14,9 @@ struct threads;
 /* What a worker runs: index in [0, count). */
 typedef void threads_fn(void *arg, int index, int count);
 
-/* Physical cores and hardware threads that this process may use; at least 1. */
+/* Physical cores and hardware threads that the caller may use; at least 1. A caller that a pool has
+ * pinned may use just one: ask before threads_open, and open the largest pool first or close the
+ * one before. */
 int threads_cores(void);
 int threads_units(void);
 

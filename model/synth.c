@@ -30,10 +30,12 @@ struct levels {
 /* z with Phi(z) = p, by Newton's method from 0: Phi is concave right of 0, so it converges. */
 static double normal_quantile(double p)
 {
-    double z = 0;
+    double z = 0, step = 1;
 
-    for (int i = 0; i < 60; i++)
-        z -= (0.5 * erfc(-z / sqrt(2)) - p) / (exp(-z * z / 2) / sqrt(2 * acos(-1)));
+    for (int i = 0; i < 60 && fabs(step) > 1e-15; i++) {
+        step = (0.5 * erfc(-z / sqrt(2)) - p) / (exp(-z * z / 2) / sqrt(2 * acos(-1)));
+        z -= step;
+    }
     return z;
 }
 

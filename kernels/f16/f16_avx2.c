@@ -6,7 +6,7 @@
 gemv_fn f16_gemv_avx2;
 gemm_fn f16_gemm_avx2;
 
-enum { AHEAD = 4096 }; /* bytes of prefetch: docs/formats.md, "Prefetch" */
+enum { AHEAD = 1024 }; /* bytes of prefetch: docs/formats.md */
 
 /* `panels` panels at a time, `stride` bytes apart. Two columns
  * at a time, with sums of their own, to hide the latency of the FMA. */
@@ -88,6 +88,7 @@ static inline __attribute__((always_inline)) void tile_n(float *c, size_t ldc, c
             const __m256 xt = _mm256_broadcast_ss(x + (size_t)t * x_stride + k);
             sum[t][0] = _mm256_fmadd_ps(w0, xt, sum[t][0]);
             sum[t][1] = _mm256_fmadd_ps(w1, xt, sum[t][1]);
+            IN_REGISTERS(sum[t]);
         }
     }
 #pragma GCC unroll 6

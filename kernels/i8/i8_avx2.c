@@ -6,7 +6,7 @@
 gemv_fn i8_gemv_avx2;
 gemm_fn i8_gemm_avx2;
 
-enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS, AHEAD = 4096 };
+enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS, AHEAD = 1024 };
 
 static inline __m256i broadcast4(const void *x)
 {
@@ -115,6 +115,7 @@ static inline __attribute__((always_inline)) void tile_n(int32_t *c, size_t ldc,
             const __m256i xt = broadcast4(x + (size_t)t * x_stride + k);
             sum[t][0] = _mm256_add_epi32(sum[t][0], _mm256_madd_epi16(w0, xt));
             sum[t][1] = _mm256_add_epi32(sum[t][1], _mm256_madd_epi16(w1, xt));
+            IN_REGISTERS(sum[t]);
         }
     }
 #pragma GCC unroll 6

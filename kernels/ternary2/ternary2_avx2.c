@@ -8,7 +8,7 @@ gemm_fn ternary2_gemm_avx2;
 
 /* A 16-bit lane takes two products of at most 2 * 127 from each group of 4 columns: after FLUSH
  * columns it holds at most 64 * 508 = 32512 < 2^15, and is widened. */
-enum { GROUP = 4, BLOCK_BYTES = 64, FLUSH = 256, AHEAD = 4096 };
+enum { GROUP = 4, BLOCK_BYTES = 64, FLUSH = 256, AHEAD = 1024 };
 
 static inline __m256i broadcast4(const void *x)
 {
@@ -119,6 +119,7 @@ static inline __attribute__((always_inline)) void tile_n(int32_t *c, size_t ldc,
                 const __m256i xt = broadcast4(x + (size_t)t * x_stride + i);
                 part[t][0] = _mm256_add_epi16(part[t][0], _mm256_maddubs_epi16(w0, xt));
                 part[t][1] = _mm256_add_epi16(part[t][1], _mm256_maddubs_epi16(w1, xt));
+                IN_REGISTERS(part[t]);
             }
         }
 #pragma GCC unroll 6
