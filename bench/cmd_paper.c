@@ -17,11 +17,14 @@
 
 enum { MODELS_MAX = 16, SPECS_MAX = 8, TESTS = 2 };
 
-/* --quick ends within QUICK_NS; what is predicted must fit into PLAN_NS of them. */
-static const double QUICK_NS = 480e9, PLAN_NS = 400e9;
+/* --quick ends within QUICK_NS; what is predicted must fit into PLAN_SHARE of what is left of them.
+ */
+static const double QUICK_NS = 480e9, PLAN_SHARE = 0.9;
 
-/* Shares of the roof that predictions assume, and weights a second that a thread packs. */
-static const double READ_SHARE = 0.8, COMPUTE_SHARE = 0.6, PACK_PER_NS = 0.25;
+/* Shares of the roof that predictions assume; and what building takes of a thread: ns for each byte
+ * that the system has to clear, and for each weight that is drawn and packed. */
+static const double READ_SHARE = 0.8, COMPUTE_SHARE = 0.42, CLEAR_NS = 2.0;
+static const double PACK_NS[] = { [ELEMENT_F16] = 2.0, [ELEMENT_I8] = 1.2, [ELEMENT_TRIT] = 0.5 };
 
 static const char *const quick_models[] = {
     "700M", "1.3B", "3B", "3.9B", "7B", "13B", "70B", NULL
@@ -71,9 +74,12 @@ static double predict(const void *arg, const struct pass_spec *spec, const struc
 static double predict_build(const struct rates *rates, const struct pass_spec *spec)
 {
     const struct shape *s = spec->shape;
+    const double linear = shape_linear_weights(s) * spec->resident / s->layers;
+    const double outer = shape_parameters(s) - shape_linear_weights(s);
 
-    return (shape_linear_weights(s) * spec->resident / s->layers + 2.0 * s->vocab * s->hidden) /
-           (PACK_PER_NS * rates->threads);
+    return (linear * PACK_NS[spec->family->element] + outer * PACK_NS[ELEMENT_F16] +
+            (double)model_bytes(s, spec->family, spec->resident) * CLEAR_NS) /
+           rates->threads;
 }
 
 static double predict_test(const struct rates *rates, const struct entry *e, int t)
@@ -82,7 +88,8 @@ static double predict_test(const struct rates *rates, const struct entry *e, int
 
     for (int i = 0; i < e->count; i++)
         sum += predict(rates, &e->specs[i], &e->tests[t]) *
-               (e->tests[t].repetitions + e->tests[t].warmup_min + (e->tests[t].n_prompt > 0));
+               (e->tests[t].repetitions + e->tests[t].warmup_min +
+                (e->tests[t].n_prompt && e->specs[i].resident == e->shape->layers));
     return sum;
 }
 
@@ -97,11 +104,11 @@ static double predict_entry(const struct rates *rates, const struct entry *e)
     return sum;
 }
 
-static double predict_all(const struct rates *rates, const struct paper_plan *plan)
+static double predict_from(const struct rates *rates, const struct paper_plan *plan, int first)
 {
     double sum = 0;
 
-    for (int i = 0; i < plan->count; i++)
+    for (int i = first; i < plan->count; i++)
         sum += predict_entry(rates, &plan->entries[i]);
     return sum;
 }
@@ -127,44 +134,51 @@ static void plan_specs(struct entry *e, const struct run *run, int threads)
     }
 }
 
+/* The prefill that is wanted: --quick may have to make do with less. */
+static struct pass_test plan_prefill(const struct config *c)
+{
+    const int standard = c->full ? 10 : 3;
+
+    return (struct pass_test){ .n_prompt = c->full ? 512 : 128,
+                               .batch = 512,
+                               .parallel = 1,
+                               .repetitions = c->repetitions ? (int)c->repetitions : standard };
+}
+
 /* Decode steps of a sample: as many as take about 0.4 s in the slowest format, at most 8. */
 static void plan_tests(struct entry *e, const struct rates *rates, const struct config *c)
 {
     const struct pass_test one = { .n_gen = 1, .batch = 512, .parallel = 1 };
     const struct pass_spec f16_spec = { e->shape, &f16, NULL, e->shape->layers };
     const double steps = 4e8 / predict(rates, &f16_spec, &one);
-    const int r = (int)c->repetitions;
+    const int quick_steps = steps < 1 ? 1 : steps > 8 ? 8 : (int)steps;
+    const int standard = c->full ? 20 : steps < 0.25 ? 6 : 8;
 
-    e->tests[0] = (struct pass_test){ .n_gen = c->full     ? 32
-                                               : steps < 1 ? 1
-                                               : steps > 8 ? 8
-                                                           : (int)steps,
-                                      .batch = 512,
-                                      .parallel = 1,
-                                      .repetitions = r              ? r
-                                                     : c->full      ? 20
-                                                     : steps < 0.25 ? 6
-                                                                    : 8,
-                                      .warmup_min = 1,
-                                      .warmup_max = 2 };
-    e->tests[1] = (struct pass_test){ .n_prompt = c->full ? 512 : 128,
-                                      .batch = 512,
-                                      .parallel = 1,
-                                      .repetitions = r         ? r
-                                                     : c->full ? 10
-                                                               : 3 };
+    e->tests[0] =
+        (struct pass_test){ .n_gen = c->full ? 32 : quick_steps,
+                            .batch = 512,
+                            .parallel = 1,
+                            .repetitions = c->repetitions ? (int)c->repetitions : standard,
+                            .warmup_min = 1,
+                            .warmup_max = 2 };
+    e->tests[1] = plan_prefill(c);
 }
 
-/* Makes the quick plan fit: again and again halves the dearest prefill, then its samples. */
-static void shrink(struct paper_plan *plan, const struct rates *rates)
+/* Makes the quick plan from entry `first` on fit into left_ns: again and again halves the dearest
+ * prefill; at 16 tokens it takes fewer samples, unless the user has said how many. */
+static void plan_again(struct paper_plan *plan, int first, const struct rates *rates,
+                       const struct config *c, double left_ns)
 {
-    while (predict_all(rates, plan) > PLAN_NS) {
+    for (int i = first; i < plan->count; i++)
+        plan->entries[i].tests[1] = plan_prefill(c);
+    while (predict_from(rates, plan, first) > PLAN_SHARE * left_ns) {
         struct pass_test *dearest = NULL;
         double most = 0;
-        for (int i = 0; i < plan->count; i++) {
+        for (int i = first; i < plan->count; i++) {
             struct pass_test *t = &plan->entries[i].tests[1];
             const double cost = predict_test(rates, &plan->entries[i], 1);
-            if ((t->n_prompt > 16 || t->repetitions > 1) && cost > most) {
+            const bool can = t->n_prompt > 16 || (t->repetitions > 1 && !c->repetitions);
+            if (can && cost > most) {
                 most = cost;
                 dearest = t;
             }
@@ -208,7 +222,7 @@ static void plan_make(struct paper_plan *plan, const struct run *run, const stru
         plan->count += e->count > 0;
     }
     if (!c->full)
-        shrink(plan, rates);
+        plan_again(plan, 0, rates, c, QUICK_NS);
 }
 
 static void print_plan(const struct run *run, const struct paper_plan *plan,
@@ -233,7 +247,7 @@ static void print_plan(const struct run *run, const struct paper_plan *plan,
                          e->tests[1].n_prompt, predict(rates, spec, &e->tests[1]) / 1e9);
         }
     }
-    run_progress(run, "plan: %.1f minutes", predict_all(rates, plan) / 60e9);
+    run_progress(run, "plan: %.1f minutes", predict_from(rates, plan, 0) / 60e9);
 }
 
 /* ---- running it ---- */
@@ -325,8 +339,11 @@ static void measure_models(struct run *run)
         plan_make(&plan, run, &rates);
         print_plan(run, &plan, &rates);
         run->deadline_ns = c->full ? 0 : start + (int64_t)QUICK_NS;
-        for (int i = 0; i < plan.count && !run->broken && !run_stop; i++)
+        for (int i = 0; i < plan.count && !run->broken && !run_stop; i++) {
+            if (!c->full) /* the machine may have become slower, or faster, than it was */
+                plan_again(&plan, i, &rates, c, (double)(run->deadline_ns - clock_ns()));
             measure_entry(run, &roof, &plan.entries[i], &rates);
+        }
     }
     roof_close(&roof);
 }

@@ -30,7 +30,7 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
                      const char *phase, struct paper_cell *c)
 {
     static const char sql[] =
-        "SELECT id, coalesce(partner, 0), threads, layers_resident, layers, n_prompt, tokens, "
+        "SELECT id, coalesce(partner, id), threads, layers_resident, layers, n_prompt, tokens, "
         "work_bytes, status, reason, provenance FROM cell WHERE run = ?1 AND kind = 'model' AND "
         "model = ?2 AND format = ?3 AND phase = ?4 ORDER BY id DESC LIMIT 1";
     sqlite3_stmt *s = NULL;
@@ -46,7 +46,7 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
     if (sqlite3_step(s) == SQLITE_ROW) {
         there = true;
         c->id = sqlite3_column_int64(s, 0);
-        c->partner = sqlite3_column_int64(s, 1);
+        c->group = sqlite3_column_int64(s, 1);
         c->threads = sqlite3_column_int(s, 2);
         c->layers_resident = sqlite3_column_int(s, 3);
         c->layers = sqlite3_column_int(s, 4);

@@ -15,7 +15,8 @@ enum { PAPER_REASON_MAX = 160, PAPER_SIZES = 9 };
 
 /* A cell of the run, as far as the paper's tables need it. */
 struct paper_cell {
-    int64_t id, partner;
+    int64_t id;
+    int64_t group; /* of the cells that were measured in the same rounds */
     int threads, layers_resident, layers, n_prompt;
     double tokens, work_bytes;
     char status[16], reason[PAPER_REASON_MAX], provenance[16];

@@ -31,18 +31,28 @@ static double memory_of(sqlite3 *db, const struct paper_cell *c, const char **pr
            rows_value(db, c->id, "scratch_bytes", NULL);
 }
 
+struct ratio {
+    double value, low, high; /* low and high, the 95% interval, are NaN where there is none */
+};
+
 /* How many times faster c is than base a token: paired by rounds where both were in the same. */
-static double speed_ratio(sqlite3 *db, const struct paper_cell *base, const struct paper_cell *c)
+static struct ratio speed_ratio(sqlite3 *db, const struct paper_cell *base,
+                                const struct paper_cell *c)
 {
+    const double each = c->tokens / base->tokens;
+    struct ratio ratio = { base->times.median / c->times.median * each, NAN, NAN };
     int n = 0;
 
-    if (base->partner && base->partner == c->partner) {
-        double *ratios = rows_ratios(db, base->id, c->id, &n);
-        const double mean = n ? stats_geometric_mean(ratios, n) : NAN;
-        free(ratios);
-        return mean * c->tokens / base->tokens;
+    if (base->id == c->id)
+        return (struct ratio){ 1, NAN, NAN };
+    double *pairs = base->group == c->group ? rows_ratios(db, base->id, c->id, &n) : NULL;
+    if (n) {
+        const struct summary s = stats_summary(pairs, n);
+        ratio =
+            (struct ratio){ stats_geometric_mean(pairs, n) * each, s.low * each, s.high * each };
     }
-    return (base->times.median / base->tokens) / (c->times.median / c->tokens);
+    free(pairs);
+    return ratio;
 }
 
 /* The format that a row is compared with: f16 of the same size, and of 3B for 3.9B in Table 1. */
@@ -110,7 +120,7 @@ static void note_of(char *note, const struct paper_cell *c, const char *item, co
 
 static json_t *new_row(const char *item, const char *variant, const char *size, const char *format,
                        const char *metric, double paper, double ours, double low, double high,
-                       const char *provenance, double ratio_paper, double ratio_ours, int threads,
+                       const char *provenance, double ratio_paper, struct ratio ratio, int threads,
                        const char *note)
 {
     json_t *row = json_object();
@@ -127,7 +137,9 @@ static json_t *new_row(const char *item, const char *variant, const char *size, 
     json_object_set_new(row, "ci_high", table_real(high));
     json_object_set_new(row, "provenance", json_string(provenance));
     json_object_set_new(row, "ratio_paper", table_real(ratio_paper));
-    json_object_set_new(row, "ratio_ours", table_real(ratio_ours));
+    json_object_set_new(row, "ratio_ours", table_real(ratio.value));
+    json_object_set_new(row, "ratio_low", table_real(ratio.low));
+    json_object_set_new(row, "ratio_high", table_real(ratio.high));
     json_object_set_new(row, "threads", threads ? json_integer(threads) : json_null());
     json_object_set_new(row, "note", json_string(note));
     return row;
@@ -139,7 +151,8 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
 {
     const bool memory = !strcmp(metric, "memory_gb"), speed = !strcmp(item, "prefill");
     const char *provenance = c->provenance;
-    double ours, low = NAN, high = NAN, ratio = NAN;
+    struct ratio ratio = { NAN, NAN, NAN };
+    double ours, low = NAN, high = NAN;
     struct paper_cell base;
     char note[TEXT_MAX];
     const bool based = find_base(db, run, item, size, speed ? "prefill" : "decode", &base);
@@ -148,16 +161,16 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
         const char *base_provenance;
         ours = memory_of(db, c, &provenance) / 1e9;
         if (based)
-            ratio = memory_of(db, &base, &base_provenance) / 1e9 / ours;
+            ratio.value = memory_of(db, &base, &base_provenance) / 1e9 / ours;
     } else {
         const double ms = c->times.median / c->tokens * 1e-6;
         ours = speed ? 1e3 / ms : ms;
         low = speed ? c->tokens * 1e9 / c->times.high : c->times.low / c->tokens * 1e-6;
         high = speed ? c->tokens * 1e9 / c->times.low : c->times.high / c->tokens * 1e-6;
         if (based)
-            ratio = base.id == c->id ? 1 : speed_ratio(db, &base, c);
+            ratio = speed_ratio(db, &base, c);
     }
-    note_of(note, c, item, size, memory || !based || base.partner == c->partner);
+    note_of(note, c, item, size, memory || !based || base.group == c->group);
     if (based)
         paper_cell_release(&base);
     return new_row(item, "cpu", size, format, metric,
@@ -223,11 +236,11 @@ static void add_energy(json_t *rows, sqlite3 *db, int64_t run)
         const bool pairs = strcmp(variant, "2b4t") != 0;
         const int64_t cell = sqlite3_column_int64(s, 0);
         const double ours = energy_value(db, cell, measured ? "measured" : "modelled");
-        double ratio = NAN;
+        struct ratio ratio = { NAN, NAN, NAN };
         if (pairs && !paper_is_ternary(format))
             base = ours;
         else if (pairs)
-            ratio = base / ours;
+            ratio.value = base / ours;
         json_array_append_new(
             rows,
             new_row("fig3", variant, size, format, "energy_j", energy_value(db, cell, "paper"),
@@ -282,6 +295,8 @@ static const struct column row_columns[] = {
     { "provenance", "provenance", "%s" },
     { "ratio_paper", "ratio_paper", "%g" },
     { "ratio_ours", "ratio_ours", "%g" },
+    { "ratio_low", "ratio_low", "%g" },
+    { "ratio_high", "ratio_high", "%g" },
     { "threads", "threads", "%g" },
     { "note", "note", "%s" },
     { NULL, NULL, NULL },

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "bench/verify.h"
 
-enum { SPECS_MAX = 32, CACHE_FACTOR = 8, RESIDENT_MIN = 2 };
+enum { SPECS_MAX = 32, CACHE_FACTOR = 8, RESIDENT_MIN = 2, ROOF_PASSES = 8 };
 
 /* ---- sizes ---- */
 
@@ -178,7 +178,8 @@ static int check_kernels(struct loaded *l, uint64_t seed)
     return error;
 }
 
-/* Every test once, so that all of the memory is touched. Its time is not a sample. */
+/* Every test once, so that all of the memory is touched and its peak can be read. Its time is not a
+ * sample. A cycled model's peak means nothing, and its prompts are long: it goes without. */
 static int touch(struct loaded *l, const struct pass_test *tests, int count)
 {
     int error = 0;
@@ -188,7 +189,8 @@ static int touch(struct loaded *l, const struct pass_test *tests, int count)
         session_rewind(l->session, 0);
         if (tests[i].n_depth)
             session_fill(l->session, tests[i].n_depth, l->random);
-        error = tests[i].n_prompt ? run_prompt(l) : 0;
+        if (tests[i].n_prompt && l->spec->resident == l->spec->shape->layers)
+            error = run_prompt(l);
     }
     return error;
 }
@@ -297,9 +299,10 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
     struct workload workloads[SPECS_MAX + 1];
     int64_t cells[SPECS_MAX + 1], partner = 0;
     struct roof_arg read = { roof, ROOF_READ };
+    const bool have_roof = test->n_gen && roof;
     int n = 0;
 
-    if (test->n_gen && roof) {
+    if (have_roof) {
         cells[n] = partner = roof_cell(roof, ROOF_READ);
         workloads[n++] = roof_workload(&read);
     }
@@ -310,6 +313,8 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
             pass_cell(run, l->spec, test, threads_count(run->pool), (int64_t)ns, partner);
         if (run->broken)
             return;
+        if (!partner)
+            partner = cell; /* no roof: the first cell stands for the rounds */
         if (!l->model) {
             run_status(run, cell, l->status, l->why);
             continue;
@@ -330,10 +335,10 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
                                .steady_slope = 0.02,
                                .steady_deviation = 0.05,
                                .seed = run->config->seed };
-    if (n > (partner > 0) && !run->broken)
+    if (n > have_roof && !run->broken)
         run_measure(run, workloads, cells, n, &plan);
-    else if (partner > 0)
-        run_status(run, partner, "skipped", "nothing to compare with");
+    else if (have_roof)
+        run_status(run, cells[0], "skipped", "nothing to compare with");
 }
 
 void pass_measure(struct run *run, struct roof *roof, const struct pass_spec *specs, int count,
@@ -344,6 +349,8 @@ void pass_measure(struct run *run, struct roof *roof, const struct pass_spec *sp
 
     for (int i = 0; i < count; i++)
         load(run, &models[i], &specs[i], tests, test_count);
+    if (roof)
+        roof_tune(roof, ROOF_PASSES);
     for (int i = 0; i < test_count && !run->broken; i++) {
         const struct pass_test *t = &tests[i];
         run_progress(run, "%s: %s of %d tokens", specs[0].shape->name,

@@ -32,7 +32,8 @@ static void share(void *arg, int index, int count)
     }
     switch (job->metric) {
     case ROOF_READ:
-        keep = r->kernels->read(data, part, r->streams, r->prefetch);
+        for (int pass = 0; pass < r->passes; pass++)
+            keep = r->kernels->read(data, part, r->streams, r->prefetch);
         break;
     case ROOF_F32:
         keep = r->kernels->f32(r->rounds[ROOF_F32]);
@@ -64,7 +65,7 @@ static int64_t timed(struct roof *roof, enum roof_metric metric)
 }
 
 /* The way to read with the least median time, all ways taking turns. */
-static void find_read(struct roof *roof)
+void roof_tune(struct roof *roof, int passes)
 {
     static const int streams[] = { 1, 2, 4, 8 };
     static const size_t ahead[] = { 0, 1024, 2048, 4096, 8192 };
@@ -72,6 +73,7 @@ static void find_read(struct roof *roof)
     double time[WAYS][TURNS], best = INFINITY;
     int fastest = 0;
 
+    roof->passes = 1;
     for (int turn = 0; turn < TURNS; turn++)
         for (int way = 0; way < WAYS; way++) {
             roof->streams = streams[way / AHEADS];
@@ -87,6 +89,7 @@ static void find_read(struct roof *roof)
     }
     roof->streams = streams[fastest / AHEADS];
     roof->prefetch = ahead[fastest % AHEADS];
+    roof->passes = passes;
 }
 
 /* Rounds that take about COMPUTE_NS. The least of three times counts: a neighbour that takes the
@@ -118,7 +121,7 @@ int roof_open(struct roof *roof, struct run *run, struct threads *pool)
     threads_run(pool, share, &touch);
     for (int m = ROOF_F32; m < ROOF_METRICS; m++)
         find_rounds(roof, (enum roof_metric)m);
-    find_read(roof);
+    roof_tune(roof, 1);
     return 0;
 }
 
@@ -140,7 +143,7 @@ double roof_work(const struct roof *roof, enum roof_metric metric)
                         roof->kernels->ternary_ops };
 
     if (metric == ROOF_READ)
-        return (double)(roof->bytes / (size_t)threads / PART * PART) * threads;
+        return (double)(roof->bytes / (size_t)threads / PART * PART) * threads * roof->passes;
     return threads * (double)roof->rounds[metric] * ops[metric];
 }
 

@@ -21,6 +21,7 @@ struct roof {
     size_t bytes; /* at least 8 times the last-level cache */
     int streams;  /* the fastest way to read, found by roof_open */
     size_t prefetch;
+    int passes;                    /* over the buffer, of one sample */
     uint64_t rounds[ROOF_METRICS]; /* of one sample */
 };
 
@@ -28,6 +29,11 @@ struct roof {
  * read. 0 or -ENOMEM. roof_close frees the buffer; pool outlives it. */
 int roof_open(struct roof *roof, struct run *run, struct threads *pool);
 void roof_close(struct roof *roof);
+
+/* Finds the fastest read again, about a second: a shared machine drifts. From then on one sample of
+ * the read takes `passes` passes over the buffer, to last about as long as what it is held against.
+ */
+void roof_tune(struct roof *roof, int passes);
 
 /* One metric as a workload and its cell's row. The argument lives as long as the workload. */
 struct roof_arg {

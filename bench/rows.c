@@ -249,7 +249,8 @@ static double cell_number(sqlite3 *db, int64_t cell, const char *sql)
     return value;
 }
 
-static const char partner_sql[] = "SELECT partner FROM cell WHERE id = ?1";
+static const char partner_sql[] = "SELECT p.id FROM cell c JOIN cell p ON p.id = c.partner WHERE "
+                                  "c.id = ?1 AND p.kind = 'roof'";
 static const char bytes_sql[] = "SELECT work_bytes FROM cell WHERE id = ?1";
 
 double rows_roof_share(sqlite3 *db, int64_t cell)

@@ -10,9 +10,7 @@
 #include "bench/machine.h"
 #include "kernels/cpu.h"
 
-const char run_no_energy[] =
-    "no energy meter is read by this version; `tritbench doctor` shows what "
-    "this machine has";
+const char run_no_energy[] = "no energy meter is read by this version";
 volatile int run_stop;
 
 enum { MEMORY_MARGIN = 512 << 20, PATIENCE_NS = 1000000000 };

@@ -31,7 +31,7 @@ struct run {
     struct meter_set *meters;
     struct threads *pool; /* of the last run_threads */
     int64_t id;           /* of the run's row */
-    int64_t deadline_ns; /* clock_ns after which no new round begins; 0: none */
+    int64_t deadline_ns;  /* clock_ns after which no new round begins; 0: none */
     bool failed;          /* a measurement failed: exit status 1 */
     int broken;           /* -errno of the database or of a thread pool: exit status 2 */
 };

@@ -22,8 +22,8 @@ enum { LEVELS = 256, ALIGN = 128 };
 enum { STREAM_EMBEDDING = 1 << 24, STREAM_HEAD, STREAM_NORMS };
 
 struct levels {
-    float z[LEVELS]; /* quantiles of the standard normal distribution */
-    int8_t trit[LEVELS];
+    float z[LEVELS];      /* quantiles of the standard normal distribution */
+    uint8_t low, high;    /* absmean: a byte below low is -1, from high on +1 */
     float mean_magnitude; /* of z */
 };
 
@@ -50,10 +50,10 @@ static void levels_make(struct levels *levels)
         sum += z;
     }
     levels->mean_magnitude = (float)(sum / (LEVELS / 2));
-    for (int u = 0; u < LEVELS; u++) {
-        const float w = rintf(levels->z[u] / levels->mean_magnitude);
-        levels->trit[u] = (int8_t)(w > 1 ? 1 : w < -1 ? -1 : w);
-    }
+    levels->low = 0;
+    while (rintf(levels->z[levels->low] / levels->mean_magnitude) <= -1)
+        levels->low++;
+    levels->high = (uint8_t)(LEVELS - levels->low);
 }
 
 /* Eight random bytes: the k-th word of a stream (splitmix64's finaliser of a counter). */
@@ -96,13 +96,12 @@ static void row_f16(uint16_t *dst, const uint8_t *bytes, int n, float s, const s
  * that of the byte furthest from the middle. */
 static float row_i8(int8_t *dst, const uint8_t *bytes, int n, float s, const struct levels *lv)
 {
-    int8_t table[LEVELS];
-    int furthest = LEVELS / 2;
+    int8_t table[LEVELS] = { 0 };
+    uint8_t furthest = LEVELS / 2;
 
     for (int i = 0; i < n; i++) {
-        const int u = bytes[i] < LEVELS / 2 ? LEVELS - 1 - bytes[i] : bytes[i];
-        if (u > furthest)
-            furthest = u;
+        const uint8_t u = bytes[i] ^ (bytes[i] < LEVELS / 2 ? 0xff : 0);
+        furthest = u > furthest ? u : furthest;
     }
     const float max = lv->z[furthest];
     for (int u = LEVELS - 1 - furthest; u <= furthest; u++)
@@ -112,12 +111,19 @@ static float row_i8(int8_t *dst, const uint8_t *bytes, int n, float s, const str
     return max * s / 127;
 }
 
+/* Levels rise with the byte: -1 below `low`, +1 from `high` on. */
+static void row_trits(int8_t *dst, const uint8_t *bytes, int n, const struct levels *lv)
+{
+    const uint8_t low = lv->low, high = lv->high;
+
+    for (int i = 0; i < n; i++)
+        dst[i] = (int8_t)((bytes[i] >= high) - (bytes[i] < low));
+}
+
 /* One row as elements of the family; returns its scale. */
 static float row_of(const struct family *f, void *dst, const uint8_t *bytes, int n,
                     const struct levels *lv)
 {
-    int8_t *trits = dst;
-
     switch (f->element) {
     case ELEMENT_F16:
         row_f16(dst, bytes, n, sigma(n), lv);
@@ -125,8 +131,7 @@ static float row_of(const struct family *f, void *dst, const uint8_t *bytes, int
     case ELEMENT_I8:
         return row_i8(dst, bytes, n, sigma(n), lv);
     case ELEMENT_TRIT:
-        for (int i = 0; i < n; i++)
-            trits[i] = lv->trit[bytes[i]];
+        row_trits(dst, bytes, n, lv);
     }
     return lv->mean_magnitude * sigma(n);
 }
@@ -209,6 +214,15 @@ struct worker_scratch {
     void *elements; /* (PANEL_ROWS, cols) */
 };
 
+static int count_zeros(const int8_t *trits, int n)
+{
+    int zeros = 0;
+
+    for (int i = 0; i < n; i++)
+        zeros += trits[i] == 0;
+    return zeros;
+}
+
 /* A thread's own panels of one matrix. */
 static void fill_matrix(struct fill *fill, const struct worker_scratch *scratch,
                         const struct family *f, const struct wmat *w, uint32_t matrix, int index,
@@ -229,8 +243,7 @@ static void fill_matrix(struct fill *fill, const struct worker_scratch *scratch,
             if (scales)
                 scales[row + r] = scale;
             if (f->element == ELEMENT_TRIT)
-                for (int c = 0; c < w->cols; c++)
-                    zeros += to[c] == 0;
+                zeros += count_zeros(to, w->cols);
         }
         f->pack(data + (size_t)(row / PANEL_ROWS) * panel_bytes(f, w->cols), scratch->elements, n,
                 w->cols);

@@ -125,4 +125,4 @@ foot_hollow = said(strstrt(hollow, "cycled"), \
 foot_alone = said(alone_sum > 0, \
     "3.9B is compared with FP16 3B, as in the paper, which has no FP16 3.9B.\n")
 foot_bars = said(intervals_sum > 0, \
-    "Bars are 95% intervals; the bar of a ratio spans the far ends of both intervals.")
+    "Bars are 95% intervals; those of a ratio come from pairs of samples of the same round.")

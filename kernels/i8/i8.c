@@ -26,9 +26,14 @@ static void pack(void *panel, const void *src, int rows, int cols)
 
     memset(panel, 0, panel_bytes(&i8, cols));
     for (int block = 0; block < cols; block += BLOCK)
-        for (int r = 0; r < rows; r++)
-            for (int c = block; c < block + BLOCK && c < cols; c++)
-                to[place(r, c)] = from[(size_t)r * (size_t)cols + (size_t)c];
+        for (int r = 0; r < rows; r++) {
+            const int8_t *row = from + (size_t)r * (size_t)cols;
+            int c = block;
+            for (; c < block + BLOCK && c + GROUP <= cols; c += GROUP)
+                memcpy(&to[place(r, c)], row + c, GROUP);
+            for (; c < block + BLOCK && c < cols; c++)
+                to[place(r, c)] = row[c];
+        }
 }
 
 static void unpack(void *dst, const void *panel, int rows, int cols)
