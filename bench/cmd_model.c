@@ -38,23 +38,40 @@ struct tests {
     struct pass_test list[TESTS_MAX];
 };
 
-static void add_test(struct tests *tests, const struct config *c, int64_t p, int64_t n, int64_t d)
+/* One test for each number of sequences; `batch` tokens a pass. */
+static void add_test(struct tests *tests, const struct config *c, int64_t p, int64_t n, int64_t d,
+                     int64_t batch)
 {
-    const int64_t batch = c->batches.count ? c->batches.values[0] : BATCH;
-    const int64_t ubatch = c->ubatches.count ? c->ubatches.values[0] : UBATCH;
     const int parallels = c->parallel.count ? c->parallel.count : 1;
 
-    for (int i = 0; i < parallels && tests->count < TESTS_MAX && p + n > 0; i++)
-        tests->list[tests->count++] = (struct pass_test){
+    for (int i = 0; i < parallels && p + n > 0; i++) {
+        if (tests->count++ >= TESTS_MAX)
+            continue; /* refuse() says how many there are */
+        tests->list[tests->count - 1] = (struct pass_test){
             .n_prompt = (int)p,
             .n_gen = (int)n,
             .n_depth = (int)d,
-            .batch = (int)(batch < ubatch ? batch : ubatch),
+            .batch = (int)batch,
             .parallel = c->parallel.count ? (int)c->parallel.values[i] : 1,
             .repetitions = c->repetitions ? (int)c->repetitions : 6,
             .warmup_min = 1,
             .warmup_max = 3,
         };
+    }
+}
+
+/* A prompt at every -b and -ub; a pass takes the lesser of the two. */
+static void add_prompt(struct tests *tests, const struct config *c, int64_t p, int64_t d)
+{
+    static const struct int_list batch = { .count = 1, .values = { BATCH } };
+    static const struct int_list ubatch = { .count = 1, .values = { UBATCH } };
+    const struct int_list *bs = c->batches.count ? &c->batches : &batch;
+    const struct int_list *us = c->ubatches.count ? &c->ubatches : &ubatch;
+
+    for (int b = 0; b < bs->count; b++)
+        for (int u = 0; u < us->count; u++)
+            add_test(tests, c, p, 0, d,
+                     bs->values[b] < us->values[u] ? bs->values[b] : us->values[u]);
 }
 
 /* llama-bench's defaults: -p 512 -n 128, each at every depth. */
@@ -67,16 +84,16 @@ static void list_tests(struct tests *tests, const struct config *c)
     for (int d = 0; d < depths; d++) {
         const int64_t depth = c->depths.count ? c->depths.values[d] : none;
         if (standard) {
-            add_test(tests, c, 512, 0, depth);
-            add_test(tests, c, 0, 128, depth);
+            add_prompt(tests, c, 512, depth);
+            add_test(tests, c, 0, 128, depth, 1);
         }
         for (int i = 0; i < c->prompts.count; i++)
-            add_test(tests, c, c->prompts.values[i], 0, depth);
+            add_prompt(tests, c, c->prompts.values[i], depth);
         for (int i = 0; i < c->gens.count; i++)
-            add_test(tests, c, 0, c->gens.values[i], depth);
+            add_test(tests, c, 0, c->gens.values[i], depth, 1);
         for (int i = 0; i < c->prompt_gens.count; i++) {
-            add_test(tests, c, c->prompt_gens.first[i], 0, depth);
-            add_test(tests, c, 0, c->prompt_gens.second[i], depth + c->prompt_gens.first[i]);
+            add_prompt(tests, c, c->prompt_gens.first[i], depth);
+            add_test(tests, c, 0, c->prompt_gens.second[i], depth + c->prompt_gens.first[i], 1);
         }
     }
 }
@@ -126,6 +143,8 @@ static int refuse(const struct config *c, const struct tests *tests)
                           "no model: give -m MODEL (`tritbench list models` has the names)");
     if (!tests->count)
         return run_refuse("model", "nothing to do: -p and -n are both 0");
+    if (tests->count > TESTS_MAX)
+        return run_refuse("model", "%d tests: at most %d in one run", tests->count, TESTS_MAX);
     for (int m = 0; m < c->models.count; m++) {
         const struct shape *s = shape_find(c->models.values[m]);
         list_specs(&specs, c, s, cpu_detect(), 0);

@@ -342,6 +342,8 @@ static void measure_models(struct run *run)
         for (int i = 0; i < plan.count && !run->broken && !run_stop; i++) {
             if (!c->full) /* the machine may have become slower, or faster, than it was */
                 plan_again(&plan, i, &rates, c, (double)(run->deadline_ns - clock_ns()));
+            run_progress(run, "%s: about %.1f minutes left", plan.entries[i].shape->name,
+                         predict_from(&rates, &plan, i) / 60e9);
             measure_entry(run, &roof, &plan.entries[i], &rates);
         }
     }
@@ -364,6 +366,9 @@ int cmd_paper(const struct config *config)
         return run_refuse("paper", "--quick and --full exclude each other");
     if (only(config, "table3"))
         return run_refuse("paper", "--only table3: not measured by this version");
+    if (config->threads.count > 1 || config->isas.count > 1)
+        return run_refuse("paper", "--%s: one, please: the paper's tables have room for no more",
+                          config->threads.count > 1 ? "threads" : "isa");
     for (int i = 0; i < config->models.count; i++)
         if (strcmp(shape_find(config->models.values[i])->family, "paper") &&
             strcmp(shape_find(config->models.values[i])->family, "llama"))

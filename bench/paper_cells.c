@@ -19,13 +19,6 @@ bool paper_is_ternary(const char *format)
     return !strcmp(format, "ternary2");
 }
 
-static const char *text_of(sqlite3_stmt *statement, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, i);
-
-    return text ? text : "";
-}
-
 bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,
                      const char *phase, struct paper_cell *c)
 {
@@ -53,9 +46,9 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
         c->n_prompt = sqlite3_column_int(s, 5);
         c->tokens = sqlite3_column_double(s, 6);
         c->work_bytes = sqlite3_column_double(s, 7);
-        snprintf(c->status, sizeof c->status, "%s", text_of(s, 8));
-        snprintf(c->reason, sizeof c->reason, "%s", text_of(s, 9));
-        snprintf(c->provenance, sizeof c->provenance, "%s", text_of(s, 10));
+        snprintf(c->status, sizeof c->status, "%s", rows_text(s, 8));
+        snprintf(c->reason, sizeof c->reason, "%s", rows_text(s, 9));
+        snprintf(c->provenance, sizeof c->provenance, "%s", rows_text(s, 10));
         if (strcmp(c->status, "invalid")) /* no speed without correctness */
             c->ns = rows_samples(db, c->id, &c->n);
         if (c->n)

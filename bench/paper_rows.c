@@ -12,13 +12,6 @@
 
 enum { TEXT_MAX = 400 };
 
-static const char *text_of(sqlite3_stmt *statement, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, i);
-
-    return text ? text : "";
-}
-
 /* Run-time memory in bytes: what was measured, or weights, KV cache and scratch of the shape. */
 static double memory_of(sqlite3 *db, const struct paper_cell *c, const char **provenance)
 {
@@ -231,7 +224,7 @@ static void add_energy(json_t *rows, sqlite3 *db, int64_t run)
         return;
     sqlite3_bind_int64(s, 1, run);
     while (sqlite3_step(s) == SQLITE_ROW) {
-        const char *variant = text_of(s, 1), *size = text_of(s, 2), *format = text_of(s, 3);
+        const char *variant = rows_text(s, 1), *size = rows_text(s, 2), *format = rows_text(s, 3);
         const bool measured = !strcmp(variant, "measured"), paper = !strcmp(variant, "paper");
         const bool pairs = strcmp(variant, "2b4t") != 0;
         const int64_t cell = sqlite3_column_int64(s, 0);
@@ -248,7 +241,7 @@ static void add_energy(json_t *rows, sqlite3 *db, int64_t run)
                     paper && paper_is_ternary(format)
                         ? paper_number(PAPER_FIGURE3, size, NULL, "energy_ratio")
                         : NAN,
-                    ratio, 0, measured ? text_of(s, 4) : paper_energy_words(variant)));
+                    ratio, 0, measured ? rows_text(s, 4) : paper_energy_words(variant)));
     }
     sqlite3_finalize(s);
 }

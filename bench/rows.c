@@ -83,6 +83,13 @@ double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason)
     return value;
 }
 
+const char *rows_text(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+
+    return text ? text : "";
+}
+
 void rows_machine_build(sqlite3 *db, int64_t run, char *machine, char *build)
 {
     sqlite3_stmt *statement = prepare(

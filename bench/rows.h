@@ -26,6 +26,9 @@ double rows_roof_share(sqlite3 *db, int64_t cell);
 /* A value of a cell; NaN where it is absent. *reason (may be NULL) is then why: (160) bytes. */
 double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason);
 
+/* A column as text: "" where it is NULL; as long as the row. */
+const char *rows_text(sqlite3_stmt *statement, int column);
+
 /* "AMD EPYC (0123456789abcdef)" and "0.1.0 1a2b3c4 gcc 12.2.0 -O3" of a run: (200) bytes each. */
 void rows_machine_build(sqlite3 *db, int64_t run, char *machine, char *build);
 

@@ -4,22 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/pages.h"
+#include "model/arena.h"
 #include "model/scratch.h"
-
-enum { ALIGN = 128 };
-
-struct arena {
-    char *base; /* NULL: only counts */
-    size_t used;
-};
-
-static void *carve(struct arena *a, size_t count, size_t size)
-{
-    const size_t at = (a->used + ALIGN - 1) / ALIGN * ALIGN;
-
-    a->used = at + count * size;
-    return a->base ? a->base + at : NULL;
-}
 
 /* Room for n elements, padded for the kernels; tokens must not lie a multiple of 4 KiB apart, or a
  * tile of them would fight for the same cache lines. */
@@ -47,27 +33,27 @@ static void carve_scratch(struct arena *a, const struct shape *s, const struct s
     c->kv_stride = stride_of(s->kv_heads * s->head_dim);
     c->ffn_stride = stride_of(s->intermediate);
     c->q8_stride = widest;
-    c->h = carve(a, tokens * (size_t)c->hidden_stride, sizeof(float));
-    c->normed = carve(a, tokens * (size_t)widest, sizeof(float));
-    c->q = carve(a, tokens * (size_t)c->q_stride, sizeof(float));
-    c->k = carve(a, tokens * (size_t)c->kv_stride, sizeof(float));
-    c->v = carve(a, tokens * (size_t)c->kv_stride, sizeof(float));
-    c->mixed = carve(a, tokens * (size_t)c->q_stride, sizeof(float));
-    c->gate = carve(a, tokens * (size_t)c->ffn_stride, sizeof(float));
-    c->up = carve(a, tokens * (size_t)c->ffn_stride, sizeof(float));
-    c->out = carve(a, tokens * (size_t)c->hidden_stride, sizeof(float));
-    c->cosine = carve(a, tokens * (size_t)(s->head_dim / 2), sizeof(float));
-    c->sine = carve(a, tokens * (size_t)(s->head_dim / 2), sizeof(float));
-    c->scores = carve(a, (size_t)threads * (size_t)plan->positions, sizeof(float));
-    c->head_q = carve(a, (size_t)threads * (size_t)head, sizeof(float));
-    c->head_out = carve(a, (size_t)threads * (size_t)head, sizeof(float));
-    c->row = carve(a, (size_t)s->hidden, sizeof(uint16_t));
-    c->q8 = carve(a, tokens * (size_t)widest, sizeof(int8_t));
-    c->scale = carve(a, tokens, sizeof(float));
-    c->sum = carve(a, tokens, sizeof(int32_t));
-    c->position = carve(a, tokens, sizeof(int));
-    c->next = carve(a, sequences, sizeof(int));
-    c->last = carve(a, sequences, sizeof(int));
+    c->h = arena_take(a, tokens * (size_t)c->hidden_stride * sizeof(float));
+    c->normed = arena_take(a, tokens * (size_t)widest * sizeof(float));
+    c->q = arena_take(a, tokens * (size_t)c->q_stride * sizeof(float));
+    c->k = arena_take(a, tokens * (size_t)c->kv_stride * sizeof(float));
+    c->v = arena_take(a, tokens * (size_t)c->kv_stride * sizeof(float));
+    c->mixed = arena_take(a, tokens * (size_t)c->q_stride * sizeof(float));
+    c->gate = arena_take(a, tokens * (size_t)c->ffn_stride * sizeof(float));
+    c->up = arena_take(a, tokens * (size_t)c->ffn_stride * sizeof(float));
+    c->out = arena_take(a, tokens * (size_t)c->hidden_stride * sizeof(float));
+    c->cosine = arena_take(a, tokens * (size_t)(s->head_dim / 2) * sizeof(float));
+    c->sine = arena_take(a, tokens * (size_t)(s->head_dim / 2) * sizeof(float));
+    c->scores = arena_take(a, (size_t)threads * (size_t)plan->positions * sizeof(float));
+    c->head_q = arena_take(a, (size_t)threads * (size_t)head * sizeof(float));
+    c->head_out = arena_take(a, (size_t)threads * (size_t)head * sizeof(float));
+    c->row = arena_take(a, (size_t)s->hidden * sizeof(uint16_t));
+    c->q8 = arena_take(a, tokens * (size_t)widest * sizeof(int8_t));
+    c->scale = arena_take(a, tokens * sizeof(float));
+    c->sum = arena_take(a, tokens * sizeof(int32_t));
+    c->position = arena_take(a, tokens * sizeof(int));
+    c->next = arena_take(a, sequences * sizeof(int));
+    c->last = arena_take(a, sequences * sizeof(int));
 }
 
 static size_t kv_elements(const struct shape *s, const struct session_plan *plan)
@@ -103,12 +89,12 @@ int session_open(struct session **out, const struct model *model, struct threads
     };
     s->head_stride = (model->shape->head_dim + 7) / 8 * 8;
     session_bytes(model->shape, plan, threads_count(pool), &s->kv_bytes, &s->scratch_bytes);
-    s->memory_bytes = s->kv_bytes + s->scratch_bytes + 3 * ALIGN;
+    s->memory_bytes = s->kv_bytes + s->scratch_bytes + 3 * ARENA_ALIGN;
     s->memory = a.base = pages_alloc(s->memory_bytes);
     if (!s->memory)
         goto nomem;
-    s->k = carve(&a, elements, sizeof(uint16_t));
-    s->v = carve(&a, elements, sizeof(uint16_t));
+    s->k = arena_take(&a, elements * sizeof(uint16_t));
+    s->v = arena_take(&a, elements * sizeof(uint16_t));
     carve_scratch(&a, model->shape, plan, threads_count(pool), scratch);
     *out = s;
     return 0;

@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/pages.h"
+#include "model/arena.h"
 #include "model/model.h"
 
-enum { LEVELS = 256, ALIGN = 128 };
+enum { LEVELS = 256 };
 
 /* Which matrix a random stream belongs to: linear matrices first, then these. */
 enum { STREAM_EMBEDDING = 1 << 24, STREAM_HEAD, STREAM_NORMS };
@@ -138,26 +139,13 @@ static float row_of(const struct family *f, void *dst, const uint8_t *bytes, int
 
 /* ---- layout: one walk, for the size and for the pointers ---- */
 
-struct arena {
-    char *base; /* NULL: only counts */
-    size_t used;
-};
-
-static void *carve(struct arena *a, size_t bytes)
-{
-    const size_t at = (a->used + ALIGN - 1) / ALIGN * ALIGN;
-
-    a->used = at + bytes;
-    return a->base ? a->base + at : NULL;
-}
-
 static struct wmat carve_matrix(struct arena *a, const struct family *f, struct dims d)
 {
     struct wmat w = { .rows = d.rows, .cols = d.cols, .scale = 1 };
 
-    w.data = carve(a, packed_bytes(f, d.rows, d.cols));
+    w.data = arena_take(a, packed_bytes(f, d.rows, d.cols));
     if (f->element == ELEMENT_I8)
-        w.row_scale = carve(a, (size_t)d.rows * sizeof(float));
+        w.row_scale = arena_take(a, (size_t)d.rows * sizeof(float));
     return w;
 }
 
@@ -168,11 +156,11 @@ static void carve_layer(struct arena *a, const struct shape *s, const struct fam
 
     for (int i = 0; i < LINEARS; i++)
         l->linear[i] = carve_matrix(a, f, shape_linear(s, (enum linear)i));
-    l->attn_norm = carve(a, (size_t)s->hidden * sizeof(float));
-    l->ffn_norm = carve(a, (size_t)s->hidden * sizeof(float));
+    l->attn_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
+    l->ffn_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
     l->attn_sub_norm =
-        sub_norms ? carve(a, (size_t)(s->heads * s->head_dim) * sizeof(float)) : NULL;
-    l->ffn_sub_norm = sub_norms ? carve(a, (size_t)s->intermediate * sizeof(float)) : NULL;
+        sub_norms ? arena_take(a, (size_t)(s->heads * s->head_dim) * sizeof(float)) : NULL;
+    l->ffn_sub_norm = sub_norms ? arena_take(a, (size_t)s->intermediate * sizeof(float)) : NULL;
 }
 
 static void carve_model(struct arena *a, struct model *m)
@@ -182,9 +170,9 @@ static void carve_model(struct arena *a, struct model *m)
     m->head = carve_matrix(a, &f16, (struct dims){ s->vocab, s->hidden });
     m->embedding = s->tied_embeddings
                        ? NULL
-                       : carve(a, (size_t)s->vocab * (size_t)s->hidden * sizeof(uint16_t));
-    m->final_norm = carve(a, (size_t)s->hidden * sizeof(float));
-    m->rope = carve(a, (size_t)(s->head_dim / 2) * sizeof(float));
+                       : arena_take(a, (size_t)s->vocab * (size_t)s->hidden * sizeof(uint16_t));
+    m->final_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
+    m->rope = arena_take(a, (size_t)(s->head_dim / 2) * sizeof(float));
     for (int l = 0; l < m->layers_resident; l++) {
         struct layer counted;
         carve_layer(a, s, m->family, m->layers ? &m->layers[l] : &counted);

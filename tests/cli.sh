@@ -251,6 +251,17 @@ ok "SIGINT ends a run in order, with status 1 and a line" $?
 "$rows" "$out" status samples_ns >table 2>>"$err" && [ -s table ]
 ok "after SIGINT standard output is valid JSON, with what was measured" $?
 
+run model -m dummy-125M -f ternary2 -p 9 -b 4,8 -ub 2,16 -n 1 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" phase batch >table 2>>"$err" &&
+    [ "$(grep -c '^prefill' table)" -eq 4 ] && [ "$(grep -c '^decode' table)" -eq 1 ]
+ok "model runs a prompt at every -b and -ub, and decode once" $?
+refused "more tests than one run takes" "at most 64" model -m dummy-125M -p 1-60 -n 1-60 --db "$db"
+refused "two thread counts for one table" "threads" paper -t 1,2 --db "$db"
+mkdir -p "$dir/empty"
+run roof -t 1 -r 1 --sysroot "$dir/empty" -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" provenance >table 2>>"$err" && ! grep -v '^fixture$' table >&2
+ok "what runs below a sysroot is marked as a fixture" $?
+
 run kernel -m dummy-125M -f ternary2,i8 -b 1,3 -r 2 -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" status op rows cols format gbps samples_ns >table 2>>"$err" &&
     [ "$(grep -c '^ok.gem[vm]' table)" -eq 12 ]

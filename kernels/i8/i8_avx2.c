@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <immintrin.h>
+#include "kernels/avx2.h"
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
 
@@ -7,14 +7,6 @@ gemv_fn i8_gemv_avx2;
 gemm_fn i8_gemm_avx2;
 
 enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS, AHEAD = 1024 };
-
-static inline __m256i broadcast4(const void *x)
-{
-    int32_t word;
-
-    __builtin_memcpy(&word, x, sizeof word);
-    return _mm256_set1_epi32(word);
-}
 
 /* `panels` panels at a time, `stride` bytes apart. |w| * sign(x, w) keeps the products, and
  * a pair of them is at most 2 * 127 * 127 < 2^15: nothing saturates. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <immintrin.h>
+#include "kernels/avx2.h"
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
 
@@ -9,14 +9,6 @@ gemm_fn ternary2_gemm_avx2;
 /* A 16-bit lane takes two products of at most 2 * 127 from each group of 4 columns: after FLUSH
  * columns it holds at most 64 * 508 = 32512 < 2^15, and is widened. */
 enum { GROUP = 4, BLOCK_BYTES = 64, FLUSH = 256, AHEAD = 1024 };
-
-static inline __m256i broadcast4(const void *x)
-{
-    int32_t word;
-
-    __builtin_memcpy(&word, x, sizeof word);
-    return _mm256_set1_epi32(word);
-}
 
 /* `panels` panels at a time, `stride` bytes apart. */
 static inline __attribute__((always_inline)) void
