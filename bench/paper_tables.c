@@ -7,7 +7,7 @@
 #include "bench/paper_cells.h"
 #include "bench/rows.h"
 
-enum { NOTES_MAX = 800 };
+enum { NOTES_MAX = 1200 };
 
 static const struct column size_columns[] = {
     { "size", "size", "%s" },
@@ -194,8 +194,10 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
         notes, sizeof notes,
         "Here: %s; %s. Medians, with 95%% intervals; batch 1 from an empty cache. `less` and "
         "`faster`: how many times, against f16 (3.9B: against f16 of 3B, as in the paper). The "
-        "paper: GPU, batch and prompt not stated. `memory`: what the process grew by, measured; "
-        "derived where cycled.",
+        "paper: GPU, batch and prompt not stated. `how` is the times' provenance; `weights` is "
+        "computed; `memory` is what the process grew by, measured, and computed where cycled. "
+        "`prefill` is of one prompt and fewer than 6 samples, unless -r says otherwise: its "
+        "prompt and interval are in the CSV and JSON.",
         machine, build);
     int error = write_sizes(o, db, run, rows, "table1", "Table 1: memory and latency", notes);
     if (!error)
