@@ -9,7 +9,10 @@
 #include <stdbool.h>
 #include "kernels/kernel.h"
 
-enum { GEMV_PANELS = 2 };
+enum {
+    GEMV_PANELS = 2,
+    GEMV_AHEAD = 1024, /* bytes of prefetch in each stream: docs/formats.md, "Prefetch" */
+};
 
 struct gemv_ops {
     size_t block_bytes; /* of COLUMN_BLOCK columns of one panel */

@@ -7,7 +7,7 @@
  * (f16 has neither scale.) A packed matrix is a sequence of panels of PANEL_ROWS rows, each panel
  * contiguous with its rows interleaved (docs/formats.md), so that a thread that owns a range of
  * panels streams contiguous memory. Rows are padded to whole panels and columns to
- * family->column_block; padding is zero weight and is counted in packed_bytes().
+ * COLUMN_BLOCK; padding is zero weight and is counted in packed_bytes().
  *
  * A kernel allocates nothing, cannot fail, and writes y[first] .. y[last - 1] only: threads share y
  * and split the rows, at any row. The caller owns every buffer. No pointer needs more than element

@@ -6,8 +6,6 @@
 gemv_fn f16_gemv_avx2;
 gemm_fn f16_gemm_avx2;
 
-enum { AHEAD = 1024 }; /* bytes of prefetch: docs/formats.md */
-
 /* `panels` panels at a time, `stride` bytes apart. Two columns
  * at a time, with sums of their own, to hide the latency of the FMA. */
 static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_t *w, size_t stride,
@@ -24,7 +22,7 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
 #pragma GCC unroll 2
         for (int p = 0; p < panels; p++) {
             const uint16_t *wp = w + (size_t)p * stride / sizeof *w;
-            _mm_prefetch((const char *)wp + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 2
             for (int i = 0; i < 2; i++) {
                 const __m256 xi = _mm256_broadcast_ss(x + c + i);

@@ -6,7 +6,7 @@
 gemv_fn i8_gemv_avx2;
 gemm_fn i8_gemm_avx2;
 
-enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS, AHEAD = 1024 };
+enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS };
 
 /* `panels` panels at a time, `stride` bytes apart. |w| * sign(x, w) keeps the products, and
  * a pair of them is at most 2 * 127 * 127 < 2^15: nothing saturates. */
@@ -24,7 +24,7 @@ sums_n(int32_t *v, const int8_t *w, size_t stride, const int8_t *x, int cols, co
 #pragma GCC unroll 2
         for (int p = 0; p < panels; p++) {
             const int8_t *wp = w + (size_t)p * stride;
-            _mm_prefetch((const char *)wp + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 2
             for (int h = 0; h < 2; h++) {
                 const __m256i wh = _mm256_loadu_si256((const void *)(wp + 32 * h));

@@ -8,7 +8,7 @@ gemm_fn ternary2_gemm_avx2;
 
 /* A 16-bit lane takes two products of at most 2 * 127 from each group of 4 columns: after FLUSH
  * columns it holds at most 64 * 508 = 32512 < 2^15, and is widened. */
-enum { GROUP = 4, BLOCK_BYTES = 64, FLUSH = 256, AHEAD = 1024 };
+enum { GROUP = 4, BLOCK_BYTES = 64, FLUSH = 256 };
 
 /* `panels` panels at a time, `stride` bytes apart. */
 static inline __attribute__((always_inline)) void
@@ -35,7 +35,7 @@ sums_n(int32_t *v, const uint8_t *w, size_t stride, const int8_t *x, int cols, c
 #pragma GCC unroll 2
             for (int p = 0; p < panels; p++) {
                 const uint8_t *wp = w + (size_t)p * stride;
-                _mm_prefetch((const char *)wp + AHEAD, _MM_HINT_T0);
+                _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 2
                 for (int h = 0; h < 2; h++) {
                     const __m256i codes = _mm256_loadu_si256((const void *)(wp + 32 * h));
