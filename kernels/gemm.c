@@ -3,6 +3,12 @@
 #include <string.h>
 #include "kernels/panel.h"
 
+enum { CACHE_LINE = 64 };
+
+static struct {
+    size_t l1d, l2;
+} caches = { 32 * 1024, 512 * 1024 };
+
 struct call {
     const struct gemm_ops *ops;
     float *y;
@@ -11,16 +17,58 @@ struct call {
     const struct acts *x;
     int first, last; /* rows */
     int cols;        /* padded */
+    struct gemm_blocks block;
+    size_t panel_bytes;
 };
+
+/* A block of tokens and columns that is under way. */
+struct part {
+    int token, tokens;
+    int k, n;
+    const char *packed;
+};
+
+void gemm_caches(size_t l1d, size_t l2)
+{
+    caches.l1d = l1d ? l1d : caches.l1d;
+    caches.l2 = l2 ? l2 : caches.l2;
+}
+
+static int least(size_t a, size_t b)
+{
+    return (int)(a < b ? a : b);
+}
+
+/* Parts of equal size, none larger than `most`, in whole units. */
+static int equal_part(int total, int most, int unit)
+{
+    const int parts = (total + most - 1) / most;
+    const int part = (total + parts - 1) / parts;
+
+    return (part + unit - 1) / unit * unit;
+}
+
+struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens)
+{
+    const size_t w = (size_t)least(caches.l1d / 2, GEMM_W_BYTES);
+    const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
+    const int unit = ops->family->block_cols;
+    const int columns = (int)(w / (PANEL_ROWS * ops->w_size)) / unit * unit;
+    struct gemm_blocks block = { .cols = equal_part(cols, columns > unit ? columns : unit, unit) };
+    const int most = (int)(x / ((size_t)block.cols * ops->x_size)) / ops->tokens * ops->tokens;
+
+    block.tokens = equal_part(tokens, most > ops->tokens ? most : ops->tokens, ops->tokens);
+    return block;
+}
 
 /* The values are ready: integers become floats, in place. */
 static void finish(const struct call *call, float *c, size_t ldc, int row, int token, int tokens)
 {
-    if (!call->ops->integer)
+    if (call->ops->family->act == ACT_F32)
         return;
     for (int t = 0; t < tokens; t++, c += ldc) {
         int32_t sums[PANEL_ROWS];
-        const int32_t zero = call->ops->offset ? call->x->sum[token + t] : 0;
+        const int32_t zero = call->ops->offset * call->x->sum[token + t];
         const int rows = call->w->rows - row < PANEL_ROWS ? call->w->rows - row : PANEL_ROWS;
 
         memcpy(sums, c, sizeof sums);
@@ -42,56 +90,120 @@ static void copy_part(const struct call *call, float *tile, int row, int token, 
     }
 }
 
-static void one_panel(const struct call *call, int row, const void *w, const void *x,
-                      size_t x_stride, int token, int tokens, int k, int n)
+static void one_tile(const struct call *call, const struct part *part, int row, const void *w,
+                     const void *x, int token, int tokens)
 {
-    const bool fresh = k == 0, done = k + n == call->cols;
+    const bool fresh = part->k == 0, done = part->k + part->n == call->cols;
     const bool whole = row >= call->first && row + PANEL_ROWS <= call->last;
     union { /* sums of either kind */
-        float f32[GEMM_TOKENS * PANEL_ROWS];
-        int32_t i32[GEMM_TOKENS * PANEL_ROWS];
-    } part = { .f32 = { 0 } };
-    float *c = whole ? call->y + (size_t)token * call->ldy + row : part.f32;
+        float f32[GEMM_TOKENS_MAX * PANEL_ROWS];
+        int32_t i32[GEMM_TOKENS_MAX * PANEL_ROWS];
+    } edge;
+    float *c = whole ? call->y + (size_t)token * call->ldy + row : edge.f32;
     const size_t ldc = whole ? call->ldy : PANEL_ROWS;
 
-    if (!whole && !fresh)
-        copy_part(call, part.f32, row, token, tokens, false);
-    call->ops->tile(c, ldc, w, x, x_stride, tokens, n, fresh);
+    if (!whole) {
+        memset(&edge, 0, sizeof edge);
+        if (!fresh)
+            copy_part(call, edge.f32, row, token, tokens, false);
+    }
+    call->ops->tile(c, ldc, w, x, tokens, part->n, fresh);
     if (done)
         finish(call, c, ldc, row, token, tokens);
     if (!whole)
-        copy_part(call, part.f32, row, token, tokens, true);
+        copy_part(call, edge.f32, row, token, tokens, true);
 }
 
-/* All tokens against `count` unpacked panels from `panel` on. */
-static void all_tokens(const struct call *call, int panel, int count, const char *w, int k, int n)
+/* Tiles of equal size, so that none is left with one token. */
+static int tiles_of(const struct call *call, int tokens)
+{
+    return (tokens + call->ops->tokens - 1) / call->ops->tokens;
+}
+
+static int tile_begin(int tokens, int tiles, int i)
+{
+    return (int)((int64_t)tokens * i / tiles);
+}
+
+/* Words of a token's columns [k, k + n), to be put `tokens` words apart. */
+static void pack_token(uint32_t *to, const struct call *call, int token, int k, int n, int tokens)
+{
+    const size_t at = (size_t)token * (size_t)call->x->stride + (size_t)k;
+
+    if (call->ops->x_size != sizeof(int16_t)) {
+        const bool f32 = call->ops->family->act == ACT_F32;
+        const char *from =
+            f32 ? (const void *)(call->x->f32 + at) : (const void *)(call->x->q8 + at);
+        const int words = n * (int)call->ops->x_size / GEMM_WORD;
+        for (int i = 0; i < words; i++, to += tokens)
+            memcpy(to, from + i * GEMM_WORD, GEMM_WORD);
+        return;
+    }
+    const int8_t *q = call->x->q8 + at;
+    for (int i = 0; i < n; i += 2, to += tokens) {
+        const int16_t pair[2] = { q[i], q[i + 1] };
+        memcpy(to, pair, sizeof pair);
+    }
+}
+
+static void pack_part(const struct call *call, const struct part *part, char *packed)
+{
+    const int tiles = tiles_of(call, part->tokens);
+
+    for (int i = 0; i < tiles; i++) {
+        const int begin = tile_begin(part->tokens, tiles, i);
+        const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
+        char *to = packed + (size_t)begin * (size_t)part->n * call->ops->x_size;
+        for (int t = 0; t < tokens; t++)
+            pack_token((uint32_t *)(void *)to + t, call, part->token + begin + t, part->k, part->n,
+                       tokens);
+    }
+}
+
+/* Asks for the i-th of `parts` parts of `bytes` bytes. */
+static void fetch(const char *from, size_t bytes, int i, int parts)
+{
+    const size_t lines = bytes / CACHE_LINE;
+    const size_t end = lines * (size_t)(i + 1) / (size_t)parts;
+
+    for (size_t line = lines * (size_t)i / (size_t)parts; line < end; line++)
+        __builtin_prefetch(from + line * CACHE_LINE, 0, 2);
+}
+
+static void one_panel(const struct call *call, const struct part *part, int panel, const void *w,
+                      const char *next, size_t next_bytes)
+{
+    const int tiles = tiles_of(call, part->tokens);
+
+    for (int i = 0; i < tiles; i++) {
+        const int begin = tile_begin(part->tokens, tiles, i);
+        const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
+        const char *x = part->packed + (size_t)begin * (size_t)part->n * call->ops->x_size;
+        fetch(next, next_bytes, i, tiles);
+        one_tile(call, part, panel * PANEL_ROWS, w, x, part->token + begin, tokens);
+    }
+}
+
+static void all_panels(const struct call *call, const struct part *part)
 {
     const struct gemm_ops *ops = call->ops;
-    const struct acts *x = call->x;
-    const size_t w_panel = (size_t)PANEL_ROWS * (size_t)ops->k_block * ops->w_size;
-    const int tiles = (x->count + GEMM_TOKENS - 1) / GEMM_TOKENS;
-    _Alignas(64) char packed[GEMM_X_SCRATCH];
+    const int begin = panel_of(call->first), end = panel_of(call->last + PANEL_ROWS - 1);
+    const struct family *f = ops->family;
+    const size_t at = (size_t)(part->k / f->block_cols) * f->block_bytes;
+    const size_t bytes = (size_t)(part->n / f->block_cols) * f->block_bytes;
+    _Alignas(CACHE_LINE) char w[GEMM_W_BYTES];
 
-    for (int i = 0; i < tiles; i++) { /* tiles of equal size, so that none is left with one token */
-        const int token = (int)((int64_t)x->count * i / tiles);
-        const int tokens = (int)((int64_t)x->count * (i + 1) / tiles) - token;
-        const size_t at = (size_t)token * (size_t)x->stride + (size_t)k;
-        const void *from = ops->integer ? (const void *)(x->q8 + at) : (const void *)(x->f32 + at);
-        size_t stride = (size_t)x->stride;
-        if (ops->x_size) {
-            ops->pack(packed, x, token, tokens, k, n, ops->k_block);
-            from = packed;
-            stride = (size_t)ops->k_block;
-        }
-        for (int p = 0; p < count; p++)
-            one_panel(call, (panel + p) * PANEL_ROWS, w + (size_t)p * w_panel, from, stride, token,
-                      tokens, k, n);
+    for (int p = begin; p < end; p++) {
+        const char *panel = (const char *)call->w->data + (size_t)p * call->panel_bytes;
+        ops->unpack(w, panel, part->k, part->n);
+        one_panel(call, part, p, w, panel + at + call->panel_bytes, p + 1 < end ? bytes : 0);
     }
 }
 
 void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wmat *w,
                   const struct acts *x, int first, int last)
 {
+    const int cols = packed_cols(ops->family, w->cols);
     const struct call call = { .ops = ops,
                                .y = y,
                                .ldy = (size_t)ldy,
@@ -99,22 +211,22 @@ void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wm
                                .x = x,
                                .first = first,
                                .last = last,
-                               .cols = padded_cols(w->cols) };
-    const size_t one = (size_t)(call.cols / COLUMN_BLOCK) * ops->block_bytes;
-    const size_t w_panel = (size_t)PANEL_ROWS * (size_t)ops->k_block * ops->w_size;
-    const int begin = panel_of(first), end = panel_of(last + PANEL_ROWS - 1);
-    _Alignas(64) char unpacked[GEMM_SCRATCH];
+                               .cols = cols,
+                               .block = gemm_blocks(ops, cols, x->count),
+                               .panel_bytes = panel_bytes(ops->family, w->cols) };
+    _Alignas(CACHE_LINE) char packed[GEMM_X_BYTES];
 
     if (first >= last)
         return;
-    for (int k = 0; k < call.cols; k += ops->k_block) {
-        const int n = call.cols - k < ops->k_block ? call.cols - k : ops->k_block;
-        for (int p = begin; p < end; p += ops->panels) {
-            const int count = end - p < ops->panels ? end - p : ops->panels;
-            for (int i = 0; i < count; i++)
-                ops->unpack(unpacked + (size_t)i * w_panel,
-                            (const char *)w->data + (size_t)(p + i) * one, k, n);
-            all_tokens(&call, p, count, unpacked, k, n);
+    for (int token = 0; token < x->count; token += call.block.tokens)
+        for (int k = 0; k < cols; k += call.block.cols) {
+            const struct part part = { .token = token,
+                                       .tokens = least((size_t)(x->count - token),
+                                                       (size_t)call.block.tokens),
+                                       .k = k,
+                                       .n = least((size_t)(cols - k), (size_t)call.block.cols),
+                                       .packed = packed };
+            pack_part(&call, &part, packed);
+            all_panels(&call, &part);
         }
-    }
 }

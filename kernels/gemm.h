@@ -2,12 +2,14 @@
  *
  * The loops around a GEMM's register tile, once for every family and instruction set:
  *
- *     for each block of columns            (a block of x stays in the L2 cache)
- *         for each group of panels         (unpacked once, then used by every token)
- *             for each tile of tokens
- *                 for each panel: c += tile
+ *     for each block of tokens
+ *         for each block of columns: pack x          (the block of x stays in the L2 cache)
+ *             for each panel: unpack w               (the block of a panel stays in the L1 cache)
+ *                 for each tile of tokens: c += tile (the next panel is fetched meanwhile)
  *
- * Partial sums live in y itself, between blocks of columns, as f32 or as the bits of an int32. */
+ * as in Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the
+ * panel of 16 rows as the register tile's rows. Partial sums live in y itself, between blocks of
+ * columns, as f32 or as the bits of an int32. */
 #ifndef KERNELS_GEMM_H
 #define KERNELS_GEMM_H
 
@@ -15,37 +17,42 @@
 #include "kernels/kernel.h"
 
 enum {
-    GEMM_TOKENS = 6,            /* of a register tile, at most */
-    GEMM_SCRATCH = 128 * 1024,  /* bytes of unpacked weights, on the stack */
-    GEMM_X_SCRATCH = 16 * 1024, /* bytes of packed activations, on the stack */
+    GEMM_TOKENS_MAX = 24,         /* of a register tile */
+    GEMM_W_BYTES = 32 * 1024,     /* of an unpacked panel's block at most, on the stack */
+    GEMM_X_BYTES = 512 * 1024,    /* of packed activations at most, on the stack */
+    GEMM_WORD = sizeof(uint32_t), /* packed activations: a word is 1 f32, 2 int16 or 4 int8 */
 };
 
 struct gemm_ops {
-    size_t block_bytes; /* of COLUMN_BLOCK columns of one packed panel */
-    int k_block;        /* columns, a multiple of COLUMN_BLOCK */
-    int panels;         /* panels unpacked at a time */
-    size_t
-        w_size; /* bytes of one unpacked weight: panels * 16 * k_block * w_size <= GEMM_SCRATCH */
-    size_t x_size; /* bytes of one packed activation; 0: the tile reads x as it is */
-    /* One panel's columns [k, k + n) into the tile's own layout; panel is the panel's first byte.
-     */
+    const struct family *family;
+    int tokens;    /* of a register tile, at most */
+    size_t w_size; /* bytes of one unpacked weight */
+    size_t x_size; /* bytes of one packed activation: 4 (f32), 2 or 1 */
+    /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. */
     void (*unpack)(void *w, const void *panel, int k, int n);
-    /* `tokens` tokens' columns into (tokens, k_block) elements of x_size; NULL with x_size 0. */
-    void (*pack)(void *xt, const struct acts *x, int token, int tokens, int k, int n, int stride);
-    /* c[t][r] += sum over n columns, t < tokens, r < PANEL_ROWS, c's tokens ldc elements apart, x's
-     * x_stride elements apart. fresh: c holds nothing yet. */
-    void (*tile)(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh);
-    bool integer; /* c is int32 and wants panel_scale at the end */
-    bool offset;  /* codes are one too high: the tokens' sums are taken off */
+    /* c[t][r] (+)= sum over n columns, t < tokens, r < PANEL_ROWS, c's tokens ldc elements apart.
+     * c is int32 where activations are int8. x is (n * x_size / GEMM_WORD, tokens) words. fresh: c
+     * holds nothing yet. */
+    void (*tile)(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh);
+    int offset; /* codes are too high by this: so many times the token's sum is taken off */
 };
+
+/* Sizes of a core's caches that the blocks are cut for, in bytes; 0: unknown, stays as it is. Set
+ * by threads_open, before any GEMM. Blocks stay within GEMM_W_BYTES and GEMM_X_BYTES. */
+void gemm_caches(size_t l1d, size_t l2);
+
+/* Columns of a block for a family of w_size bytes an unpacked weight, and tokens of a block. */
+struct gemm_blocks {
+    int cols, tokens;
+};
+struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens);
 
 /* Keeps the order of a tile's steps as written: a compiler that loads all of x first runs out of
  * registers, and every sum goes through memory. */
-#define IN_REGISTERS(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]))
+#define IN_REGISTERS(sums) __asm__ volatile("" ::"x"((sums)[0]), "x"((sums)[1]))
 
 /* tile_n with `tokens` as a constant, so that its sums stay in registers. */
-#define GEMM_TILE(tile_n, tokens, ...)                                                             \
+#define GEMM_TILE_6(tile_n, tokens, ...)                                                           \
     do {                                                                                           \
         switch (tokens) {                                                                          \
         case 1:                                                                                    \
@@ -64,7 +71,7 @@ struct gemm_ops {
             tile_n(__VA_ARGS__, 5);                                                                \
             break;                                                                                 \
         default:                                                                                   \
-            tile_n(__VA_ARGS__, GEMM_TOKENS);                                                      \
+            tile_n(__VA_ARGS__, 6);                                                                \
         }                                                                                          \
     } while (0)
 

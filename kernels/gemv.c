@@ -11,9 +11,9 @@ static void store(const struct gemv_ops *ops, float *y, const struct wmat *w, co
     int32_t bits[PANEL_ROWS];
     float v[PANEL_ROWS];
 
-    if (ops->integer) {
+    if (ops->family->act == ACT_I8) {
         memcpy(bits, sums, sizeof bits);
-        panel_scale(v, bits, w, x->scale[0], ops->offset ? x->sum[0] : 0, row, 0, rows);
+        panel_scale(v, bits, w, x->scale[0], ops->offset * x->sum[0], row, 0, rows);
         sums = v;
     }
     panel_store(y, sums, row, first, last);
@@ -22,8 +22,8 @@ static void store(const struct gemv_ops *ops, float *y, const struct wmat *w, co
 void gemv_streams(const struct gemv_ops *ops, float *y, const struct wmat *w, const struct acts *x,
                   int first, int last)
 {
-    const int cols = padded_cols(w->cols);
-    const size_t one = (size_t)(cols / COLUMN_BLOCK) * ops->block_bytes;
+    const int cols = packed_cols(ops->family, w->cols);
+    const size_t one = panel_bytes(ops->family, w->cols);
     const int begin = panel_of(first), end = panel_of(last + PANEL_ROWS - 1);
     const int half = (end - begin) / GEMV_PANELS;
     const char *data = (const char *)w->data + (size_t)begin * one;

@@ -6,7 +6,6 @@
 #ifndef KERNELS_GEMV_H
 #define KERNELS_GEMV_H
 
-#include <stdbool.h>
 #include "kernels/kernel.h"
 
 enum {
@@ -15,11 +14,10 @@ enum {
 };
 
 struct gemv_ops {
-    size_t block_bytes; /* of COLUMN_BLOCK columns of one panel */
-    bool integer;       /* sums are int32 and want panel_scale */
-    bool offset;        /* codes are one too high: the token's sum is taken off */
+    const struct family *family;
+    int offset; /* codes are too high by this: so many times the token's sum is taken off */
     /* sums[p][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride` bytes
-     * apart; sums are f32 or int32. */
+     * apart; sums are int32 where activations are int8, or f32. */
     void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int cols,
                  int panels);
 };

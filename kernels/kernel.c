@@ -38,12 +38,17 @@ const struct kernel *kernel_find(const struct family *f, const char *isa, unsign
 
 int padded_cols(int cols)
 {
-    return (cols + COLUMN_BLOCK - 1) / COLUMN_BLOCK * COLUMN_BLOCK;
+    return (cols + ACT_BLOCK - 1) / ACT_BLOCK * ACT_BLOCK;
+}
+
+int packed_cols(const struct family *f, int cols)
+{
+    return (cols + f->block_cols - 1) / f->block_cols * f->block_cols;
 }
 
 size_t panel_bytes(const struct family *f, int cols)
 {
-    return (size_t)((double)PANEL_ROWS * padded_cols(cols) * f->bits_per_weight / 8);
+    return (size_t)(packed_cols(f, cols) / f->block_cols) * f->block_bytes;
 }
 
 size_t packed_bytes(const struct family *f, int rows, int cols)

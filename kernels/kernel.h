@@ -6,8 +6,8 @@
  *
  * (f16 has neither scale.) A packed matrix is a sequence of panels of PANEL_ROWS rows, each panel
  * contiguous with its rows interleaved (docs/formats.md), so that a thread that owns a range of
- * panels streams contiguous memory. Rows are padded to whole panels and columns to
- * COLUMN_BLOCK; padding is zero weight and is counted in packed_bytes().
+ * panels streams contiguous memory. Rows are padded to whole panels and columns to the family's
+ * blocks; padding is zero weight and is counted in packed_bytes().
  *
  * A kernel allocates nothing, cannot fail, and writes y[first] .. y[last - 1] only: threads share y
  * and split the rows, at any row. The caller owns every buffer. No pointer needs more than element
@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PANEL_ROWS = 16, COLUMN_BLOCK = 16 };
+enum { PANEL_ROWS = 16, ACT_BLOCK = 240 /* a multiple of every family's block_cols */ };
 
 /* A packed matrix: (rows, cols). Const once packed. */
 struct wmat {
@@ -70,6 +70,10 @@ struct family {
     const char *name;
     const char *summary;
     double bits_per_weight;
+    /* A panel is blocks of block_cols columns in block_bytes bytes; columns are padded to whole
+     * blocks. */
+    int block_cols;
+    size_t block_bytes;
     enum act_kind act;
     enum element_kind element;
     /* Float families: |y_simd - y_c| <= error_per_column * cols * sum |w x|. 0: bit for bit. */
@@ -87,7 +91,8 @@ const struct kernel *kernel_pick(const struct family *f, unsigned cpu); /* never
 const struct kernel *kernel_find(const struct family *f, const char *isa,
                                  unsigned cpu); /* or NULL */
 
-int padded_cols(int cols);                                       /* up to COLUMN_BLOCK */
+int padded_cols(int cols);                                       /* of activations: to ACT_BLOCK */
+int packed_cols(const struct family *f, int cols);               /* of weights: to block_cols */
 size_t panel_bytes(const struct family *f, int cols);            /* one panel */
 size_t packed_bytes(const struct family *f, int rows, int cols); /* the data of a whole matrix */
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "kernels/gemm.h"
 
 enum { SPIN = 20000, CPUS_MAX = 1024 };
 
@@ -40,6 +41,7 @@ struct threads {
 
 /* CPUs that this process may use, one a core first, then the cores' further hardware threads. */
 struct cpus {
+    size_t l1d, l2; /* bytes of one core's; 0: unknown */
     int cores, units;
     int os[CPUS_MAX];
 };
@@ -60,6 +62,14 @@ static void fallback(struct cpus *cpus, const cpu_set_t *allowed)
         if (CPU_ISSET((size_t)i, allowed))
             cpus->os[cpus->units++] = i;
     cpus->cores = cpus->units;
+}
+
+/* Bytes of a core's own cache; hardware threads that are in use share it. 0: unknown. */
+static size_t cache_bytes(hwloc_topology_t topology, hwloc_obj_type_t level)
+{
+    const hwloc_obj_t cache = hwloc_get_obj_by_type(topology, level, 0);
+
+    return cache && cache->attr ? (size_t)cache->attr->cache.size : 0;
 }
 
 static void discover(struct cpus *cpus)
@@ -94,6 +104,8 @@ static void discover(struct cpus *cpus)
         if (round == 0)
             cpus->cores = cpus->units;
     }
+    cpus->l1d = cache_bytes(topology, HWLOC_OBJ_L1CACHE);
+    cpus->l2 = cache_bytes(topology, HWLOC_OBJ_L2CACHE);
     hwloc_topology_destroy(topology);
     if (!cpus->units) /* a topology without cores, as some containers show */
         fallback(cpus, &allowed);
@@ -197,6 +209,7 @@ int threads_open(struct threads **out, int count, char *why, size_t why_size)
         snprintf(why, why_size, "%d threads: this process may use 1 to %d", count, cpus.units);
         return -EINVAL;
     }
+    gemm_caches(cpus.l1d, cpus.l2);
     const size_t size = sizeof(struct threads) + (size_t)count * sizeof(struct worker);
     struct threads *pool = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!pool)

@@ -114,7 +114,7 @@ void check_quantise_body(const void *kernels)
     for (int i = 0; i < LENGTHS; i++)
         for (size_t fill = 0; fill < sizeof quantise_fills / sizeof *quantise_fills; fill++) {
             try_quantise(kernels, lengths[i], padded_cols(lengths[i]), fill);
-            try_quantise(kernels, lengths[i], padded_cols(lengths[i]) + COLUMN_BLOCK, fill);
+            try_quantise(kernels, lengths[i], padded_cols(lengths[i]) + ACT_BLOCK, fill);
         }
 }
 

@@ -26,7 +26,7 @@ static void try_panel(const struct family *f, int rows, int cols)
     check_context("%s, %d rows of %d columns", f->name, rows, cols);
     const struct matrix m = matrix_make(f, rows, cols, WEIGHTS_RANDOM);
     const size_t size = element_size(f), bytes = panel_bytes(f, cols);
-    const size_t padded = (size_t)padded_cols(cols), row = (size_t)cols * size;
+    const size_t padded = (size_t)packed_cols(f, cols), row = (size_t)cols * size;
     char *back = check_guarded((size_t)rows * row), *again = check_guarded(bytes);
     char *all = check_guarded(PANEL_ROWS * padded * size);
 
@@ -65,9 +65,10 @@ static void sizes(const void *arg)
         for (int cols = 1; cols < 100; cols++) {
             check_context("%s, %dx%d", f->name, rows, cols);
             const int panels = (rows + PANEL_ROWS - 1) / PANEL_ROWS;
-            const double weights = (double)panels * PANEL_ROWS * padded_cols(cols);
+            const double weights = (double)panels * PANEL_ROWS * packed_cols(f, cols);
             const double bytes = (double)packed_bytes(f, rows, cols);
-            check_that(padded_cols(cols) >= cols && padded_cols(cols) % COLUMN_BLOCK == 0);
+            check_that(packed_cols(f, cols) >= cols && packed_cols(f, cols) % f->block_cols == 0);
+            check_that(padded_cols(cols) >= packed_cols(f, cols) && ACT_BLOCK % f->block_cols == 0);
             check_that(packed_bytes(f, rows, cols) == (size_t)panels * panel_bytes(f, cols));
             check_that(bytes * 8 >= weights * f->bits_per_weight - 1e-6);
             check_that(bytes - panels < weights * f->bits_per_weight / 8);

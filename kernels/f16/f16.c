@@ -38,7 +38,7 @@ static void unpack(void *dst, const void *panel, int rows, int cols)
 void f16_unpack_row(uint16_t *dst, const struct wmat *w, int row)
 {
     const uint16_t *from = (const uint16_t *)w->data +
-                           (size_t)panel_of(row) * PANEL_ROWS * (size_t)padded_cols(w->cols) +
+                           (size_t)panel_of(row) * PANEL_ROWS * (size_t)packed_cols(&f16, w->cols) +
                            row % PANEL_ROWS;
 
     for (int c = 0; c < w->cols; c++)
@@ -49,7 +49,7 @@ void f16_gemv_c(float *y, const struct wmat *w, const struct acts *x, int first,
 {
     for (int p = panel_of(first); p * PANEL_ROWS < last; p++) {
         const uint16_t *data =
-            (const uint16_t *)w->data + (size_t)p * PANEL_ROWS * (size_t)padded_cols(w->cols);
+            (const uint16_t *)w->data + (size_t)p * PANEL_ROWS * (size_t)packed_cols(&f16, w->cols);
         float sum[PANEL_ROWS] = { 0 };
 
         for (int c = 0; c < w->cols; c++, data += PANEL_ROWS)
@@ -68,25 +68,24 @@ static void unpack_block(void *w, const void *panel, int k, int n)
         to[i] = f16_to_f32(from[i]);
 }
 
-static void tile(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh)
+static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
 {
     for (int t = 0; t < tokens; t++) {
         float *sum = (float *)c + (size_t)t * ldc;
-        const float *xt = (const float *)x + (size_t)t * x_stride, *wk = w;
+        const float *xt = (const float *)x + t, *wk = w;
 
         if (fresh)
             memset(sum, 0, PANEL_ROWS * sizeof *sum);
-        for (int k = 0; k < n; k++, wk += PANEL_ROWS)
+        for (int k = 0; k < n; k++, wk += PANEL_ROWS, xt += tokens)
             for (int r = 0; r < PANEL_ROWS; r++)
-                sum[r] += wk[r] * xt[k];
+                sum[r] += wk[r] * *xt;
     }
 }
 
-static const struct gemm_ops gemm_c = { .block_bytes = PANEL_ROWS * COLUMN_BLOCK * sizeof(uint16_t),
-                                        .k_block = 256,
-                                        .panels = 1,
+static const struct gemm_ops gemm_c = { .family = &f16,
+                                        .tokens = 6,
                                         .w_size = sizeof(float),
+                                        .x_size = sizeof(float),
                                         .unpack = unpack_block,
                                         .tile = tile };
 
@@ -108,6 +107,8 @@ const struct family f16 = {
     .name = "f16",
     .summary = "FP16 weights, f32 activations and sums",
     .bits_per_weight = 16,
+    .block_cols = 16,
+    .block_bytes = 16 * PANEL_ROWS * sizeof(uint16_t),
     .act = ACT_F32,
     .element = ELEMENT_F16,
     .error_per_column = 0x1p-23,

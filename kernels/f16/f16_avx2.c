@@ -3,6 +3,8 @@
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
 
+enum { TOKENS = 6 };
+
 gemv_fn f16_gemv_avx2;
 gemm_fn f16_gemm_avx2;
 
@@ -49,9 +51,7 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
         sums_n(v, panel, stride, x->f32, cols, 1);
 }
 
-static const struct gemv_ops gemv_avx2 = { .block_bytes =
-                                               PANEL_ROWS * COLUMN_BLOCK * sizeof(uint16_t),
-                                           .sums = sums };
+static const struct gemv_ops gemv_avx2 = { .family = &f16, .sums = sums };
 
 void f16_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -68,22 +68,22 @@ static void unpack_block(void *w, const void *panel, int k, int n)
 }
 
 /* 16 rows x `tokens` tokens in registers. */
-static inline __attribute__((always_inline)) void tile_n(float *c, size_t ldc, const float *w,
-                                                         const float *x, size_t x_stride, int n,
-                                                         bool fresh, const int tokens)
+static inline __attribute__((always_inline)) void
+tile_n(float *c, size_t ldc, const float *w, const float *x, int n, bool fresh, const int tokens)
 {
-    __m256 sum[GEMM_TOKENS][2];
+    __m256 sum[TOKENS][2];
 
 #pragma GCC unroll 6
     for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++)
-            sum[t][h] = fresh ? _mm256_setzero_ps() : _mm256_loadu_ps(c + (size_t)t * ldc + 8 * h);
-    for (int k = 0; k < n; k++, w += PANEL_ROWS) {
+            sum[t][h] = _mm256_setzero_ps();
+#pragma GCC unroll 4
+    for (int k = 0; k < n; k++, w += PANEL_ROWS, x += tokens) {
         const __m256 w0 = _mm256_load_ps(w), w1 = _mm256_load_ps(w + 8);
 #pragma GCC unroll 6
         for (int t = 0; t < tokens; t++) {
-            const __m256 xt = _mm256_broadcast_ss(x + (size_t)t * x_stride + k);
+            const __m256 xt = _mm256_broadcast_ss(x + t);
             sum[t][0] = _mm256_fmadd_ps(w0, xt, sum[t][0]);
             sum[t][1] = _mm256_fmadd_ps(w1, xt, sum[t][1]);
             IN_REGISTERS(sum[t]);
@@ -92,21 +92,21 @@ static inline __attribute__((always_inline)) void tile_n(float *c, size_t ldc, c
 #pragma GCC unroll 6
     for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 2
-        for (int h = 0; h < 2; h++)
-            _mm256_storeu_ps(c + (size_t)t * ldc + 8 * h, sum[t][h]);
+        for (int h = 0; h < 2; h++) {
+            float *at = c + (size_t)t * ldc + 8 * h;
+            _mm256_storeu_ps(at, fresh ? sum[t][h] : _mm256_add_ps(sum[t][h], _mm256_loadu_ps(at)));
+        }
 }
 
-static void tile(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh)
+static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
 {
-    GEMM_TILE(tile_n, tokens, c, ldc, w, x, x_stride, n, fresh);
+    GEMM_TILE_6(tile_n, tokens, c, ldc, w, x, n, fresh);
 }
 
-static const struct gemm_ops gemm_avx2 = { .block_bytes =
-                                               PANEL_ROWS * COLUMN_BLOCK * sizeof(uint16_t),
-                                           .k_block = 256,
-                                           .panels = 4,
+static const struct gemm_ops gemm_avx2 = { .family = &f16,
+                                           .tokens = TOKENS,
                                            .w_size = sizeof(float),
+                                           .x_size = sizeof(float),
                                            .unpack = unpack_block,
                                            .tile = tile };
 

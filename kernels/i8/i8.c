@@ -46,18 +46,18 @@ static void unpack(void *dst, const void *panel, int rows, int cols)
             to[(size_t)r * (size_t)cols + (size_t)c] = from[place(r, c)];
 }
 
-/* sum[r] += the products of n columns, a multiple of GROUP. */
-static void add_columns(int32_t *sum, const int8_t *w, const int8_t *x, int n)
+/* sum[r] += the products of n columns, a multiple of GROUP; x's groups are `stride` bytes apart. */
+static void add_columns(int32_t *sum, const int8_t *w, const int8_t *x, int n, int stride)
 {
-    for (int k = 0; k < n; k += GROUP, w += GROUP_BYTES)
+    for (int k = 0; k < n; k += GROUP, w += GROUP_BYTES, x += stride)
         for (int r = 0; r < PANEL_ROWS; r++)
             for (int i = 0; i < GROUP; i++)
-                sum[r] += w[r * GROUP + i] * x[k + i];
+                sum[r] += w[r * GROUP + i] * x[i];
 }
 
 void i8_gemv_c(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
-    const int cols = padded_cols(w->cols);
+    const int cols = packed_cols(&i8, w->cols);
 
     for (int p = panel_of(first); p * PANEL_ROWS < last; p++) {
         const int row = p * PANEL_ROWS;
@@ -65,7 +65,7 @@ void i8_gemv_c(float *y, const struct wmat *w, const struct acts *x, int first, 
         int32_t sum[PANEL_ROWS] = { 0 };
         float v[PANEL_ROWS];
 
-        add_columns(sum, (const int8_t *)w->data + (size_t)row * (size_t)cols, x->q8, cols);
+        add_columns(sum, (const int8_t *)w->data + (size_t)row * (size_t)cols, x->q8, cols, GROUP);
         panel_scale(v, sum, w, x->scale[0], 0, row, 0, rows);
         panel_store(y, v, row, first, last);
     }
@@ -76,25 +76,20 @@ static void unpack_block(void *w, const void *panel, int k, int n)
     memcpy(w, (const int8_t *)panel + (size_t)k * PANEL_ROWS, (size_t)n * PANEL_ROWS);
 }
 
-static void tile(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh)
+static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
 {
     for (int t = 0; t < tokens; t++) {
         int32_t *sum = (int32_t *)c + (size_t)t * ldc;
 
         if (fresh)
             memset(sum, 0, PANEL_ROWS * sizeof *sum);
-        add_columns(sum, w, (const int8_t *)x + (size_t)t * x_stride, n);
+        add_columns(sum, w, (const int8_t *)x + t * GROUP, n, tokens * GROUP);
     }
 }
 
-static const struct gemm_ops gemm_c = { .block_bytes = PANEL_ROWS * COLUMN_BLOCK,
-                                        .k_block = 1024,
-                                        .panels = 1,
-                                        .w_size = 1,
-                                        .unpack = unpack_block,
-                                        .tile = tile,
-                                        .integer = true };
+static const struct gemm_ops gemm_c = {
+    .family = &i8, .tokens = 6, .w_size = 1, .x_size = 1, .unpack = unpack_block, .tile = tile
+};
 
 void i8_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -112,6 +107,8 @@ const struct family i8 = {
     .name = "i8",
     .summary = "int8 weights, a scale a row; int8 activations, a scale a token",
     .bits_per_weight = 8,
+    .block_cols = 16,
+    .block_bytes = 16 * PANEL_ROWS,
     .act = ACT_I8,
     .element = ELEMENT_I8,
     .pack = pack,

@@ -6,7 +6,7 @@
 gemv_fn i8_gemv_avx2;
 gemm_fn i8_gemm_avx2;
 
-enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS };
+enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS, TOKENS = 6 };
 
 /* `panels` panels at a time, `stride` bytes apart. |w| * sign(x, w) keeps the products, and
  * a pair of them is at most 2 * 127 * 127 < 2^15: nothing saturates. */
@@ -48,9 +48,7 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
         sums_n(v, panel, stride, x->q8, cols, 1);
 }
 
-static const struct gemv_ops gemv_avx2 = { .block_bytes = PANEL_ROWS * COLUMN_BLOCK,
-                                           .integer = true,
-                                           .sums = sums };
+static const struct gemv_ops gemv_avx2 = { .family = &i8, .sums = sums };
 
 void i8_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -76,35 +74,23 @@ static void unpack_block(void *w, const void *panel, int k, int n)
         }
 }
 
-static void pack_tokens(void *xt, const struct acts *x, int token, int tokens, int k, int n,
-                        int stride)
-{
-    for (int t = 0; t < tokens; t++) {
-        const int8_t *from = x->q8 + (size_t)(token + t) * (size_t)x->stride + k;
-        int16_t *to = (int16_t *)xt + t * stride;
-        for (int c = 0; c < n; c += 16)
-            _mm256_storeu_si256((void *)(to + c),
-                                _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(from + c))));
-    }
-}
-
 static inline __attribute__((always_inline)) void tile_n(int32_t *c, size_t ldc, const __m256i *w,
-                                                         const int16_t *x, size_t x_stride, int n,
-                                                         bool fresh, const int tokens)
+                                                         const int32_t *x, int n, bool fresh,
+                                                         const int tokens)
 {
-    __m256i sum[GEMM_TOKENS][2];
+    __m256i sum[TOKENS][2];
 
 #pragma GCC unroll 6
     for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++)
-            sum[t][h] = fresh ? _mm256_setzero_si256()
-                              : _mm256_loadu_si256((const void *)(c + (size_t)t * ldc + 8 * h));
-    for (int k = 0; k < n; k += 2, w += 2) {
+            sum[t][h] = _mm256_setzero_si256();
+#pragma GCC unroll 4
+    for (int k = 0; k < n; k += 2, w += 2, x += tokens) {
         const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
 #pragma GCC unroll 6
         for (int t = 0; t < tokens; t++) {
-            const __m256i xt = broadcast4(x + (size_t)t * x_stride + k);
+            const __m256i xt = _mm256_set1_epi32(x[t]);
             sum[t][0] = _mm256_add_epi32(sum[t][0], _mm256_madd_epi16(w0, xt));
             sum[t][1] = _mm256_add_epi32(sum[t][1], _mm256_madd_epi16(w1, xt));
             IN_REGISTERS(sum[t]);
@@ -113,25 +99,24 @@ static inline __attribute__((always_inline)) void tile_n(int32_t *c, size_t ldc,
 #pragma GCC unroll 6
     for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 2
-        for (int h = 0; h < 2; h++)
-            _mm256_storeu_si256((void *)(c + (size_t)t * ldc + 8 * h), sum[t][h]);
+        for (int h = 0; h < 2; h++) {
+            void *at = c + (size_t)t * ldc + 8 * h;
+            _mm256_storeu_si256(at, fresh ? sum[t][h]
+                                          : _mm256_add_epi32(sum[t][h], _mm256_loadu_si256(at)));
+        }
 }
 
-static void tile(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh)
+static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
 {
-    GEMM_TILE(tile_n, tokens, c, ldc, w, x, x_stride, n, fresh);
+    GEMM_TILE_6(tile_n, tokens, c, ldc, w, x, n, fresh);
 }
 
-static const struct gemm_ops gemm_avx2 = { .block_bytes = PANEL_ROWS * COLUMN_BLOCK,
-                                           .k_block = 512,
-                                           .panels = 4,
+static const struct gemm_ops gemm_avx2 = { .family = &i8,
+                                           .tokens = TOKENS,
                                            .w_size = sizeof(int16_t),
                                            .x_size = sizeof(int16_t),
                                            .unpack = unpack_block,
-                                           .pack = pack_tokens,
-                                           .tile = tile,
-                                           .integer = true };
+                                           .tile = tile };
 
 void i8_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                   int last)

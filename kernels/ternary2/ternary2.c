@@ -8,20 +8,21 @@
 #include "kernels/cpu.h"
 #include "kernels/gemm.h"
 #include "kernels/panel.h"
+#include "kernels/ternary2/codes.h"
 
 gemv_fn ternary2_gemv_c, ternary2_gemv_avx2;
 gemm_fn ternary2_gemm_c, ternary2_gemm_avx2;
 
-enum { GROUP = 4, BLOCK_BYTES = 64, ZERO = 0x55 /* four codes of weight 0 */ };
+enum { GROUP = CODES_GROUP, BLOCK_COLS = 16, BLOCK_BYTES = 64, ZERO = 0x55 /* four weights 0 */ };
 
 static size_t place(int row, int col)
 {
-    return (size_t)(col / COLUMN_BLOCK) * BLOCK_BYTES + (size_t)(row * GROUP + col % GROUP);
+    return (size_t)(col / BLOCK_COLS) * BLOCK_BYTES + (size_t)(row * GROUP + col % GROUP);
 }
 
 static int shift(int col)
 {
-    return 2 * (col % COLUMN_BLOCK / GROUP);
+    return 2 * (col % BLOCK_COLS / GROUP);
 }
 
 /* Four trits as bytes into four codes: each byte plus one, without carries between bytes. */
@@ -40,10 +41,10 @@ static void pack(void *panel, const void *src, int rows, int cols)
     memset(panel, ZERO, panel_bytes(&ternary2, cols));
     for (int r = 0; r < rows; r++) {
         const int8_t *from = (const int8_t *)src + (size_t)r * (size_t)cols;
-        int8_t tail[COLUMN_BLOCK] = { 0 };
+        int8_t tail[BLOCK_COLS] = { 0 };
 
-        for (int c = 0; c < cols; c += COLUMN_BLOCK, from += COLUMN_BLOCK) {
-            if (cols - c < COLUMN_BLOCK)
+        for (int c = 0; c < cols; c += BLOCK_COLS, from += BLOCK_COLS) {
+            if (cols - c < BLOCK_COLS)
                 from = memcpy(tail, from, (size_t)(cols - c));
             const uint32_t bits = codes_of(from) | codes_of(from + 4) << 2 |
                                   codes_of(from + 8) << 4 | codes_of(from + 12) << 6;
@@ -66,46 +67,45 @@ static void unpack(void *dst, const void *panel, int rows, int cols)
 /* Codes as bytes: groups of 4 columns, row after row. */
 static void unpack_block(void *w, const void *panel, int k, int n)
 {
-    const uint8_t *from = (const uint8_t *)panel + (size_t)(k / COLUMN_BLOCK) * BLOCK_BYTES;
+    const uint8_t *from = (const uint8_t *)panel + (size_t)(k / BLOCK_COLS) * BLOCK_BYTES;
     uint8_t *to = w;
 
-    for (int b = 0; b < n / COLUMN_BLOCK; b++, from += BLOCK_BYTES)
-        for (int j = 0; j < COLUMN_BLOCK / GROUP; j++)
+    for (int b = 0; b < n / BLOCK_COLS; b++, from += BLOCK_BYTES)
+        for (int j = 0; j < BLOCK_COLS / GROUP; j++)
             for (int i = 0; i < BLOCK_BYTES; i++)
                 *to++ = from[i] >> 2 * j & 3;
 }
 
-static void tile(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh)
+void codes_tile_c(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
 {
     for (int t = 0; t < tokens; t++) {
         int32_t *sum = (int32_t *)c + (size_t)t * ldc;
-        const int8_t *xt = (const int8_t *)x + (size_t)t * x_stride;
+        const int8_t *xt = (const int8_t *)x + t * GROUP;
         const uint8_t *code = w;
 
         if (fresh)
             memset(sum, 0, PANEL_ROWS * sizeof *sum);
-        for (int k = 0; k < n; k += GROUP, code += BLOCK_BYTES)
+        for (int k = 0; k < n; k += GROUP, code += PANEL_ROWS * GROUP, xt += tokens * GROUP)
             for (int r = 0; r < PANEL_ROWS; r++)
                 for (int i = 0; i < GROUP; i++)
-                    sum[r] += code[r * GROUP + i] * xt[k + i];
+                    sum[r] += code[r * GROUP + i] * xt[i];
     }
 }
 
 void ternary2_gemv_c(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
-    const int cols = padded_cols(w->cols);
-    const size_t one = (size_t)cols / COLUMN_BLOCK * BLOCK_BYTES;
+    const int cols = packed_cols(&ternary2, w->cols);
+    const size_t one = (size_t)cols / BLOCK_COLS * BLOCK_BYTES;
 
     for (int p = panel_of(first); p * PANEL_ROWS < last; p++) {
         const char *panel = (const char *)w->data + (size_t)p * one;
-        uint8_t codes[BLOCK_BYTES * COLUMN_BLOCK / GROUP];
+        uint8_t codes[BLOCK_BYTES * BLOCK_COLS / GROUP];
         int32_t sum[PANEL_ROWS] = { 0 };
         float v[PANEL_ROWS];
 
-        for (int k = 0; k < cols; k += COLUMN_BLOCK) {
-            unpack_block(codes, panel, k, COLUMN_BLOCK);
-            tile(sum, 0, codes, x->q8 + k, 0, 1, COLUMN_BLOCK, false);
+        for (int k = 0; k < cols; k += BLOCK_COLS) {
+            unpack_block(codes, panel, k, BLOCK_COLS);
+            codes_tile_c(sum, 0, codes, x->q8 + k, 1, BLOCK_COLS, false);
         }
         const int rows = w->rows - p * PANEL_ROWS;
         panel_scale(v, sum, w, x->scale[0], x->sum[0], p * PANEL_ROWS, 0,
@@ -114,14 +114,13 @@ void ternary2_gemv_c(float *y, const struct wmat *w, const struct acts *x, int f
     }
 }
 
-static const struct gemm_ops gemm_c = { .block_bytes = BLOCK_BYTES,
-                                        .k_block = 1024,
-                                        .panels = 1,
+static const struct gemm_ops gemm_c = { .family = &ternary2,
+                                        .tokens = 6,
                                         .w_size = 1,
+                                        .x_size = 1,
                                         .unpack = unpack_block,
-                                        .tile = tile,
-                                        .integer = true,
-                                        .offset = true };
+                                        .tile = codes_tile_c,
+                                        .offset = 1 };
 
 void ternary2_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                      int last)
@@ -140,6 +139,8 @@ const struct family ternary2 = {
     .name = "ternary2",
     .summary = "codes 0, 1, 2 for -1, 0, +1, a scale a tensor; int8 activations, a scale a token",
     .bits_per_weight = 2,
+    .block_cols = BLOCK_COLS,
+    .block_bytes = BLOCK_BYTES,
     .act = ACT_I8,
     .element = ELEMENT_TRIT,
     .pack = pack,

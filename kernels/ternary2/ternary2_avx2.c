@@ -2,13 +2,14 @@
 #include "kernels/avx2.h"
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
+#include "kernels/ternary2/codes.h"
 
 gemv_fn ternary2_gemv_avx2;
 gemm_fn ternary2_gemm_avx2;
 
 /* A 16-bit lane takes two products of at most 2 * 127 from each group of 4 columns: after FLUSH
  * columns it holds at most 64 * 508 = 32512 < 2^15, and is widened. */
-enum { GROUP = 4, BLOCK_BYTES = 64, FLUSH = 256 };
+enum { GROUP = CODES_GROUP, BLOCK_COLS = 16, BLOCK_BYTES = 64, FLUSH = 256 };
 
 /* `panels` panels at a time, `stride` bytes apart. */
 static inline __attribute__((always_inline)) void
@@ -27,7 +28,7 @@ sums_n(int32_t *v, const uint8_t *w, size_t stride, const int8_t *x, int cols, c
 #pragma GCC unroll 4
         for (int j = 0; j < 2 * panels; j++)
             part[j] = _mm256_setzero_si256();
-        for (int c = 0; c < n; c += COLUMN_BLOCK, w += BLOCK_BYTES) {
+        for (int c = 0; c < n; c += BLOCK_COLS, w += BLOCK_BYTES) {
             __m256i xs[4];
 #pragma GCC unroll 4
             for (int i = 0; i < 4; i++)
@@ -67,9 +68,7 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
         sums_n(v, panel, stride, x->q8, cols, 1);
 }
 
-static const struct gemv_ops gemv_avx2 = {
-    .block_bytes = BLOCK_BYTES, .integer = true, .offset = true, .sums = sums
-};
+static const struct gemv_ops gemv_avx2 = { .family = &ternary2, .offset = 1, .sums = sums };
 
 void ternary2_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -79,11 +78,11 @@ void ternary2_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, in
 /* Codes as bytes: groups of 4 columns, row after row. */
 static void unpack_block(void *w, const void *panel, int k, int n)
 {
-    const uint8_t *from = (const uint8_t *)panel + (size_t)(k / COLUMN_BLOCK) * BLOCK_BYTES;
+    const uint8_t *from = (const uint8_t *)panel + (size_t)(k / BLOCK_COLS) * BLOCK_BYTES;
     const __m256i mask = _mm256_set1_epi8(3);
     __m256i *to = w;
 
-    for (int b = 0; b < n / COLUMN_BLOCK; b++, from += BLOCK_BYTES)
+    for (int b = 0; b < n / BLOCK_COLS; b++, from += BLOCK_BYTES)
         for (int i = 0; i < 4; i++)
             for (int h = 0; h < 2; h++) {
                 const __m256i codes = _mm256_loadu_si256((const void *)(from + 32 * h));
@@ -92,23 +91,24 @@ static void unpack_block(void *w, const void *panel, int k, int n)
 }
 
 static inline __attribute__((always_inline)) void tile_n(int32_t *c, size_t ldc, const __m256i *w,
-                                                         const int8_t *x, size_t x_stride, int n,
-                                                         bool fresh, const int tokens)
+                                                         const int32_t *x, int n, bool fresh,
+                                                         const int tokens)
 {
     const __m256i ones = _mm256_set1_epi16(1);
 
     for (int k = 0; k < n; k += FLUSH) {
         const int end = n - k < FLUSH ? n : k + FLUSH;
-        __m256i part[GEMM_TOKENS][2];
+        __m256i part[CODES_TOKENS_AVX2][2];
 
 #pragma GCC unroll 6
         for (int t = 0; t < tokens; t++)
             part[t][0] = part[t][1] = _mm256_setzero_si256();
-        for (int i = k; i < end; i += GROUP, w += 2) {
+#pragma GCC unroll 2
+        for (int i = k; i < end; i += GROUP, w += 2, x += tokens) {
             const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
 #pragma GCC unroll 6
             for (int t = 0; t < tokens; t++) {
-                const __m256i xt = broadcast4(x + (size_t)t * x_stride + i);
+                const __m256i xt = _mm256_set1_epi32(x[t]);
                 part[t][0] = _mm256_add_epi16(part[t][0], _mm256_maddubs_epi16(w0, xt));
                 part[t][1] = _mm256_add_epi16(part[t][1], _mm256_maddubs_epi16(w1, xt));
                 IN_REGISTERS(part[t]);
@@ -126,20 +126,19 @@ static inline __attribute__((always_inline)) void tile_n(int32_t *c, size_t ldc,
     }
 }
 
-static void tile(void *c, size_t ldc, const void *w, const void *x, size_t x_stride, int tokens,
-                 int n, bool fresh)
+void codes_tile_avx2(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
+                     bool fresh)
 {
-    GEMM_TILE(tile_n, tokens, c, ldc, w, x, x_stride, n, fresh);
+    GEMM_TILE_6(tile_n, tokens, c, ldc, w, x, n, fresh);
 }
 
-static const struct gemm_ops gemm_avx2 = { .block_bytes = BLOCK_BYTES,
-                                           .k_block = 512,
-                                           .panels = 4,
+static const struct gemm_ops gemm_avx2 = { .family = &ternary2,
+                                           .tokens = CODES_TOKENS_AVX2,
                                            .w_size = 1,
+                                           .x_size = 1,
                                            .unpack = unpack_block,
-                                           .tile = tile,
-                                           .integer = true,
-                                           .offset = true };
+                                           .tile = codes_tile_avx2,
+                                           .offset = 1 };
 
 void ternary2_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                         int last)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every ternary family's GEMM unpacks to: codes 0, 1, 2 for -1, 0, +1, a byte each, in groups
+ * of 4 columns, in each group row after row the 4 codes of that row. One register tile serves them
+ * all, so that they give the same integers. */
+#ifndef KERNELS_TERNARY2_CODES_H
+#define KERNELS_TERNARY2_CODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CODES_GROUP = 4, CODES_TOKENS_AVX2 = 6 };
+
+/* gemm_ops.tile with w_size 1, x_size 1, offset 1. n is a multiple of CODES_GROUP. */
+typedef void codes_tile_fn(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
+                           bool fresh);
+codes_tile_fn codes_tile_c, codes_tile_avx2;
+
+#endif
