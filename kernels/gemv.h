@@ -10,7 +10,8 @@
 
 enum {
     GEMV_PANELS = 2,
-    GEMV_AHEAD = 1024, /* bytes of prefetch in each stream: docs/formats.md, "Prefetch" */
+    GEMV_AHEAD = 1024,      /* bytes of prefetch in each stream: docs/formats.md, "Prefetch" */
+    GEMV_TABLE = 64 * 1024, /* bytes of look-up tables at a time, on the stack */
 };
 
 struct gemv_ops {
@@ -20,6 +21,12 @@ struct gemv_ops {
      * apart; sums are int32 where activations are int8, or f32. */
     void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int cols,
                  int panels);
+    /* Families that look products up have these two instead: tables of columns [k, k + n), and
+     * sums by them. Tables of one of the family's blocks of columns are table_bytes. */
+    size_t table_bytes;
+    void (*prepare)(void *table, const struct acts *x, int k, int n);
+    void (*lookup)(int32_t *sums, const void *panel, size_t stride, const void *table, int cols,
+                   int panels);
 };
 
 void gemv_streams(const struct gemv_ops *ops, float *y, const struct wmat *w, const struct acts *x,

@@ -7,7 +7,7 @@
 #include <string.h>
 #include "kernels/act/act.h"
 
-const struct family *const families[] = { &f16, &i8, &ternary2, NULL };
+const struct family *const families[] = { &f16, &i8, &ternary2, &ternary5, &lut, NULL };
 
 const struct family *family_find(const char *name)
 {

@@ -96,7 +96,7 @@ int packed_cols(const struct family *f, int cols);               /* of weights: 
 size_t panel_bytes(const struct family *f, int cols);            /* one panel */
 size_t packed_bytes(const struct family *f, int rows, int cols); /* the data of a whole matrix */
 
-extern const struct family f16, i8, ternary2;
+extern const struct family f16, i8, ternary2, ternary5, lut;
 
 /* One row of a packed f16 matrix, FP16 (cols): for embeddings that are tied to the head. */
 void f16_unpack_row(uint16_t *dst, const struct wmat *w, int row);

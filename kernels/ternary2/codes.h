@@ -8,12 +8,27 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "kernels/gemm.h"
 
-enum { CODES_GROUP = 4, CODES_TOKENS_AVX2 = 6 };
+enum {
+    CODES_GROUP = 4,
+    CODES_BLOCK_MAX = 48 /* columns of a family's block */,
+    CODES_TOKENS_AVX2 = 6
+};
+
+static inline size_t codes_at(int row, int col)
+{
+    return (size_t)(col / CODES_GROUP * CODES_GROUP * PANEL_ROWS + row * CODES_GROUP +
+                    col % CODES_GROUP);
+}
 
 /* gemm_ops.tile with w_size 1, x_size 1, offset 1. n is a multiple of CODES_GROUP. */
 typedef void codes_tile_fn(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
                            bool fresh);
 codes_tile_fn codes_tile_c, codes_tile_avx2;
+
+/* GEMV in C: unpacks block after block, by ops->unpack. */
+void codes_gemv_c(const struct gemm_ops *ops, float *y, const struct wmat *w, const struct acts *x,
+                  int first, int last);
 
 #endif

@@ -92,23 +92,24 @@ void codes_tile_c(void *c, size_t ldc, const void *w, const void *x, int tokens,
     }
 }
 
-void ternary2_gemv_c(float *y, const struct wmat *w, const struct acts *x, int first, int last)
+void codes_gemv_c(const struct gemm_ops *ops, float *y, const struct wmat *w, const struct acts *x,
+                  int first, int last)
 {
-    const int cols = packed_cols(&ternary2, w->cols);
-    const size_t one = (size_t)cols / BLOCK_COLS * BLOCK_BYTES;
+    const struct family *f = ops->family;
+    const int cols = packed_cols(f, w->cols);
 
     for (int p = panel_of(first); p * PANEL_ROWS < last; p++) {
-        const char *panel = (const char *)w->data + (size_t)p * one;
-        uint8_t codes[BLOCK_BYTES * BLOCK_COLS / GROUP];
+        const char *panel = (const char *)w->data + (size_t)p * panel_bytes(f, w->cols);
+        const int rows = w->rows - p * PANEL_ROWS;
+        uint8_t codes[PANEL_ROWS * CODES_BLOCK_MAX];
         int32_t sum[PANEL_ROWS] = { 0 };
         float v[PANEL_ROWS];
 
-        for (int k = 0; k < cols; k += BLOCK_COLS) {
-            unpack_block(codes, panel, k, BLOCK_COLS);
-            codes_tile_c(sum, 0, codes, x->q8 + k, 1, BLOCK_COLS, false);
+        for (int k = 0; k < cols; k += f->block_cols) {
+            ops->unpack(codes, panel, k, f->block_cols);
+            ops->tile(sum, 0, codes, x->q8 + k, 1, f->block_cols, false);
         }
-        const int rows = w->rows - p * PANEL_ROWS;
-        panel_scale(v, sum, w, x->scale[0], x->sum[0], p * PANEL_ROWS, 0,
+        panel_scale(v, sum, w, x->scale[0], ops->offset * x->sum[0], p * PANEL_ROWS, 0,
                     rows < PANEL_ROWS ? rows : PANEL_ROWS);
         panel_store(y, v, p * PANEL_ROWS, first, last);
     }
@@ -121,6 +122,11 @@ static const struct gemm_ops gemm_c = { .family = &ternary2,
                                         .unpack = unpack_block,
                                         .tile = codes_tile_c,
                                         .offset = 1 };
+
+void ternary2_gemv_c(float *y, const struct wmat *w, const struct acts *x, int first, int last)
+{
+    codes_gemv_c(&gemm_c, y, w, x, first, last);
+}
 
 void ternary2_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                      int last)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A group's product with its 3 activations is one of 27 sums: 0, 13 others, and their negatives. A
+ * table of 16 bytes is looked up by vpshufb for 16 rows at once, and vpsignb negates. A sum, at
+ * most 381, takes two tables: |lo| <= 15 and |hi| <= 12, so that the 8 groups of a block's half add
+ * up within a byte, to 120 and 96, before they are put together as 16 bits. Nothing is rounded. */
+#include "kernels/gemm.h"
+#include "kernels/gemv.h"
+#include "kernels/lookup_avx2.h"
+#include "kernels/lut/lut.h"
+#include "kernels/ternary2/codes_avx2.h"
+
+gemv_fn lut_gemv_avx2;
+gemm_fn lut_gemm_avx2;
+
+/* A step is two groups, one in each half of a vector. WIDEN blocks of 8 groups in a half add at
+ * most 10 * 8 * 381 = 30480 < 2^15 to a 16-bit sum. */
+enum { GROUP = 3, STEPS = LUT_GROUPS / 2, BASE = 31, WIDEN = 10 };
+
+static void prepare(void *table, const struct acts *x, int k, int n)
+{
+    __m256i coefficients[GROUP][2];
+    __m256i *to = table;
+    int8_t q[GEMV_TABLE / (2 * sizeof(__m256i)) * 2 * GROUP + 16]; /* lookup_words reads on */
+
+    memcpy(q, x->q8 + k, (size_t)n);
+    memset(q + n, 0, 16);
+    for (int i = 0; i < GROUP; i++)
+        for (int h = 0; h < 2; h++)
+            coefficients[i][h] = lookup_coefficients(lut_digits[i] + 8 * h);
+    for (int c = 0; c < n; c += 2 * GROUP, to += 2) {
+        const __m256i words = lookup_words(q + c, GROUP);
+        __m256i t[2];
+        for (int h = 0; h < 2; h++) {
+            t[h] = lookup_times(words, 0, coefficients[0][h]);
+            for (int i = 1; i < GROUP; i++)
+                t[h] = _mm256_add_epi16(t[h], lookup_times(words, i, coefficients[i][h]));
+        }
+        lookup_split(to, t[0], t[1], BASE);
+    }
+}
+
+/* One block of `panels` panels: bytes lo and hi of 16 rows in each half. */
+static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *hi,
+                                                          const uint8_t *w, size_t stride,
+                                                          const __m256i *table, const int panels)
+{
+    const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi8(1);
+    __m256i sign[GEMV_PANELS];
+
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++) {
+        const char *at = (const char *)w + (size_t)p * stride;
+        _mm_prefetch(at + GEMV_AHEAD, _MM_HINT_T0);
+        _mm_prefetch(at + GEMV_AHEAD + 64, _MM_HINT_T0);
+        _mm_prefetch(at + GEMV_AHEAD + 128, _MM_HINT_T0);
+        sign[p] = _mm256_or_si256(_mm256_loadu_si256((const void *)(at + LUT_SIGNS)), one);
+        lo[p] = hi[p] = _mm256_setzero_si256();
+    }
+#pragma GCC unroll 8
+    for (int s = 0; s < STEPS; s++) {
+        const __m256i low = _mm256_load_si256(table + 2 * s);
+        const __m256i high = _mm256_load_si256(table + 2 * s + 1);
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++) {
+            const uint8_t *at = w + (size_t)p * stride;
+            __m256i index = _mm256_loadu_si256((const void *)(at + 32 * (s / 2)));
+            if (s % 2)
+                index = _mm256_srli_epi16(index, 4);
+            index = _mm256_and_si256(index, nibble);
+            lo[p] =
+                _mm256_add_epi8(lo[p], _mm256_sign_epi8(_mm256_shuffle_epi8(low, index), sign[p]));
+            hi[p] =
+                _mm256_add_epi8(hi[p], _mm256_sign_epi8(_mm256_shuffle_epi8(high, index), sign[p]));
+            KEEP_ORDER(lo[p], hi[p]);
+            /* The next sign to the top, above a 1: vpsignb takes 0 for 0. The last one's place was
+             * the 1's. */
+            if (s < STEPS - 2) {
+                sign[p] = _mm256_add_epi8(sign[p], sign[p]);
+            } else if (s == STEPS - 2) {
+                sign[p] = _mm256_loadu_si256((const void *)(at + LUT_SIGNS));
+                sign[p] = _mm256_or_si256(_mm256_slli_epi16(sign[p], 7), one);
+            }
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void lookup_n(int32_t *v, const uint8_t *w,
+                                                           size_t stride, const __m256i *table,
+                                                           int cols, const int panels)
+{
+    memset(v, 0, (size_t)panels * PANEL_ROWS * sizeof *v);
+    for (int block = 0, blocks = cols / LUT_COLS; block < blocks;) {
+        const int end = blocks - block < WIDEN ? blocks : block + WIDEN;
+        __m256i sum[GEMV_PANELS][2];
+
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++)
+            sum[p][0] = sum[p][1] = _mm256_setzero_si256();
+        for (; block < end; block++, w += LUT_BYTES, table += 2 * STEPS) {
+            __m256i lo[GEMV_PANELS], hi[GEMV_PANELS];
+            block_n(lo, hi, w, stride, table, panels);
+#pragma GCC unroll 2
+            for (int p = 0; p < panels; p++)
+                lookup_merge(sum[p], lo[p], hi[p], BASE);
+        }
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++)
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++)
+                lookup_widen(v + PANEL_ROWS * p + 8 * h, sum[p][h]);
+    }
+}
+
+static void lookup(int32_t *sums, const void *panel, size_t stride, const void *table, int cols,
+                   int panels)
+{
+    if (panels == GEMV_PANELS)
+        lookup_n(sums, panel, stride, table, cols, GEMV_PANELS);
+    else
+        lookup_n(sums, panel, stride, table, cols, 1);
+}
+
+static const struct gemv_ops gemv_avx2 = {
+    .family = &lut, .table_bytes = STEPS * 2 * sizeof(__m256i), .prepare = prepare, .lookup = lookup
+};
+
+void lut_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int first, int last)
+{
+    gemv_streams(&gemv_avx2, y, w, x, first, last);
+}
+
+/* ---- GEMM: codes, as every ternary family ---- */
+
+/* Columns of a block, 16 rows each. */
+static void unpack_columns(__m128i *columns, const uint8_t *block)
+{
+    const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi8(1);
+    const __m256i signs = _mm256_loadu_si256((const void *)(block + LUT_SIGNS));
+
+    for (int s = 0; s < STEPS; s++) {
+        const __m256i bytes = _mm256_loadu_si256((const void *)(block + 32 * (s / 2)));
+        const __m256i index =
+            _mm256_and_si256(_mm256_srl_epi16(bytes, _mm_cvtsi32_si128(s % 2 * 4)), nibble);
+        const __m256i sign = _mm256_or_si256(_mm256_sll_epi16(signs, _mm_cvtsi32_si128(s)), one);
+        for (int i = 0; i < GROUP; i++) {
+            const __m256i digits =
+                _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)lut_digits[i]));
+            const __m256i codes =
+                _mm256_add_epi8(_mm256_sign_epi8(_mm256_shuffle_epi8(digits, index), sign), one);
+            columns[2 * GROUP * s + i] = _mm256_castsi256_si128(codes);
+            columns[2 * GROUP * s + GROUP + i] = _mm256_extracti128_si256(codes, 1);
+        }
+    }
+}
+
+static void unpack_block(void *w, const void *panel, int k, int n)
+{
+    const uint8_t *block = (const uint8_t *)panel + (size_t)(k / LUT_COLS) * LUT_BYTES;
+    uint8_t *codes = w;
+
+    for (int c = 0; c < n; c += LUT_COLS, block += LUT_BYTES) {
+        __m128i columns[LUT_COLS];
+        unpack_columns(columns, block);
+        for (int i = 0; i < LUT_COLS; i += CODES_GROUP, codes += CODES_GROUP * PANEL_ROWS)
+            codes_interleave(codes, columns + i);
+    }
+}
+
+static const struct gemm_ops gemm_avx2 = { .family = &lut,
+                                           .tokens = CODES_TOKENS_AVX2,
+                                           .w_size = 1,
+                                           .x_size = 1,
+                                           .unpack = unpack_block,
+                                           .tile = codes_tile_avx2,
+                                           .offset = 1 };
+
+void lut_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                   int last)
+{
+    gemm_blocked(&gemm_avx2, y, ldy, w, x, first, last);
+}
