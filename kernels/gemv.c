@@ -85,9 +85,11 @@ void gemv_streams(const struct gemv_ops *ops, float *y, const struct wmat *w, co
 
     if (first >= last)
         return;
-    if (ops->lookup) {
+    if (ops->lookup) { /* parts of equal size */
+        const int blocks = cols / unit, most = (int)(GEMV_TABLE / ops->table_bytes);
+        const int parts = (blocks + most - 1) / most;
         call.table = table;
-        call.n = (int)(GEMV_TABLE / ops->table_bytes) * unit;
+        call.n = (blocks + parts - 1) / parts * unit;
     }
     for (int k = 0; k < cols; k += call.n) {
         call.k = k;
