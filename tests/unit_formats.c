@@ -48,13 +48,59 @@ static void ternary2_example(void **state)
     assert_int_equal(panel[63], 0x55); /* weight 0 is code 1 */
 }
 
-/* 5460 columns are stored as 5472, 20 rows as 32. */
+static void ternary5_example(void **state)
+{
+    int8_t rows[16][5] = { [3] = { 1, 0, -1, 1, 1 } };
+    uint8_t panel[128];
+
+    (void)state;
+    assert_true(panel_bytes(&ternary5, 5) == sizeof panel);
+    ternary5.pack(panel, rows, 16, 5);
+    assert_int_equal(panel[3], 0xd7);
+    assert_int_equal(panel[2], 0); /* five zeros */
+}
+
+static void lut_example(void **state)
+{
+    int8_t rows[16][6] = { [2] = { 1, -1, 0, -1, 0, 0 } };
+    uint8_t panel[160];
+
+    (void)state;
+    assert_true(panel_bytes(&lut, 6) == sizeof panel);
+    lut.pack(panel, rows, 16, 6);
+    assert_int_equal(panel[2], 0x06);
+    assert_int_equal(panel[18], 0x09);
+    assert_int_equal(panel[146], 0x80);
+    assert_int_equal(panel[130], 0);
+}
+
+/* All groups of five trits, there and back. */
+static void ternary5_holds_every_group(void **state)
+{
+    int8_t rows[16][5 * 16], back[16][5 * 16];
+    uint8_t panel[256];
+
+    (void)state;
+    assert_true(panel_bytes(&ternary5, 80) == sizeof panel);
+    for (int i = 0; i < 16 * 16; i++) {
+        int number = i % 243;
+        for (int j = 0; j < 5; j++, number /= 3)
+            rows[i / 16][i % 16 * 5 + j] = (int8_t)(number % 3 - 1);
+    }
+    ternary5.pack(panel, rows, 16, 80);
+    ternary5.unpack(back, panel, 16, 80);
+    assert_memory_equal(rows, back, sizeof rows);
+}
+
+/* 5460 columns are stored as 5472 or 5480, 20 rows as 32. */
 static void padding_is_counted(void **state)
 {
     (void)state;
     assert_true(packed_bytes(&ternary2, 20, 5460) == 32 * 5472 / 4);
     assert_true(packed_bytes(&i8, 20, 5460) == 32 * 5472);
     assert_true(packed_bytes(&f16, 20, 5460) == 32 * 5472 * 2);
+    assert_true(packed_bytes(&ternary5, 20, 5460) == 32 * 5480 / 5);
+    assert_true(packed_bytes(&lut, 20, 5460) == 32 * 5472 * 5 / 24);
     assert_true(packed_bytes(&ternary2, 3200, 8640) == 3200 * 8640 / 4);
 }
 
@@ -64,6 +110,9 @@ int main(void)
         cmocka_unit_test(f16_example),
         cmocka_unit_test(i8_example),
         cmocka_unit_test(ternary2_example),
+        cmocka_unit_test(ternary5_example),
+        cmocka_unit_test(lut_example),
+        cmocka_unit_test(ternary5_holds_every_group),
         cmocka_unit_test(padding_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
