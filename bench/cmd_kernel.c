@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * `kernel`: GEMV and GEMM, a row per format x ISA x shape x batch x threads. All formats of a shape
- * and a batch are measured in the same rounds, with the roof's bandwidth among them. */
+ * `kernel`: GEMV and GEMM, a row per format x ISA x shape x batch x threads. All formats and thread
+ * counts of a shape and a batch are measured in the same rounds, and the roof of each among them.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,39 +10,69 @@
 #include "bench/command.h"
 #include "bench/roof.h"
 #include "bench/rows.h"
+#include "bench/slot.h"
 #include "bench/verify.h"
 #include "kernels/cpu.h"
-#include "kernels/pages.h"
 #include "model/model.h"
 
-enum { SLOTS_MAX = 48, SHAPES_MAX = 256, CACHE_FACTOR = 8, SAMPLE_NS = 4000000 };
+enum { SLOTS_MAX = 48, SHAPES_MAX = 256, LOOPS_MAX = 16, SLOW_NS = 20000000, WHY_MAX = 300 };
 
 struct matrix_shape {
     const char *model; /* the first that has it; NULL: --shape */
     struct dims dims;
 };
 
-/* One format and ISA at one shape: copies of a packed matrix, used in turn when the cache is to be
- * cold, so that a copy has left the cache before it comes again. */
-struct slot {
+/* What the check before timing said of a slot; error 0: it may be timed. */
+struct verdict {
+    int error;
+    char why[WHY_MAX];
+};
+
+/* What is measured together: thread counts on one pool, and their roofs. loops[0] is the best
+ * ISA's, whose read is the memory's ceiling; the others are of the kernels' own ISAs. */
+struct group {
     struct run *run;
-    const struct family *family;
-    const struct kernel *kernel;
-    struct wmat *copies;
-    char *data;
-    size_t bytes; /* of all copies */
-    float *row_scale;
-    int count, next, calls;
-    const struct acts *acts;
-    float *y;
+    const int64_t *threads; /* (thread_count) */
+    int thread_count;
+    struct slot *slots; /* (slot_count) */
+    struct verdict *verdicts;
+    int slot_count;
+    struct roof_memory memory;
+    const struct roof_kernels *loops[LOOPS_MAX];
+    int loop_count;
+    struct roof roofs[OPTION_LIST_MAX][LOOPS_MAX]; /* (thread_count, loop_count) */
+};
+
+/* The workloads of one shape and batch, with what they point to. */
+struct table {
+    int count;
+    struct workload workloads[RUN_WORKLOADS_MAX];
+    int64_t cells[RUN_WORKLOADS_MAX];
+    union {
+        struct roof_arg roof;
+        struct slot_calls calls;
+    } args[RUN_WORKLOADS_MAX];
 };
 
 static const struct column columns[] = {
-    { "model", "model", "%s" },   { "rows", "rows", "%.0f" },   { "cols", "cols", "%.0f" },
-    { "op", "op", "%s" },         { "batch", "batch", "%.0f" }, { "threads", "threads", "%.0f" },
-    { "format", "format", "%s" }, { "isa", "ISA", "%s" },       { "median_ns", "median", "ns" },
-    { "gbps", "GB/s", "%.1f" },   { "gops", "Gop/s", "%.0f" },  { "roof_share", "of roof", "%.2f" },
-    { "status", "status", "%s" }, { "note", "note", "%s" },     { NULL, NULL, NULL },
+    { "model", "model", "%s" },
+    { "rows", "rows", "%.0f" },
+    { "cols", "cols", "%.0f" },
+    { "op", "op", "%s" },
+    { "batch", "batch", "%.0f" },
+    { "threads", "threads", "%.0f" },
+    { "format", "format", "%s" },
+    { "isa", "ISA", "%s" },
+    { "median_ns", "median", "ns" },
+    { "gbps", "GB/s", "%.1f" },
+    { "gops", "Gop/s", "%.0f" },
+    { "roof_share", "of roof", "%.2f" },
+    { "bound", "bound", "%s" },
+    { "scaling", "scaling", "%.2f" },
+    { "huge_page_share", "huge pages", "%.2f" },
+    { "status", "status", "%s" },
+    { "note", "note", "%s" },
+    { NULL, NULL, NULL },
 };
 
 /* ---- what to measure ---- */
@@ -91,225 +122,121 @@ static int list_slots(const struct config *config, unsigned cpu, struct slot *sl
     return count;
 }
 
-/* ---- matrices ---- */
+/* ---- groups ---- */
 
-static int copies_of(const struct slot *s, struct dims d, const struct run *run)
+static int most_threads(const struct group *g)
 {
-    const size_t one = packed_bytes(s->family, d.rows, d.cols);
-    const size_t wanted = CACHE_FACTOR * (size_t)run->host.llc_bytes;
+    int64_t most = 1;
 
-    if (run->config->warm || one >= wanted)
+    for (int i = 0; i < g->thread_count; i++)
+        most = g->threads[i] > most ? g->threads[i] : most;
+    return (int)most;
+}
+
+/* The best loops, and those for the kernels' own ISAs, best first. */
+static void list_loops(struct group *g)
+{
+    const unsigned cpu = g->run->cpu;
+
+    g->loop_count = 0;
+    for (const struct roof_kernels *k = roof_kernels;; k++) {
+        bool any = k == roof_pick(cpu);
+        for (int i = 0; i < g->slot_count; i++)
+            any |= roof_loops(g->slots[i].kernel->isa, cpu) == k;
+        if (any && g->loop_count < LOOPS_MAX)
+            g->loops[g->loop_count++] = k;
+        if (!k->needs)
+            break;
+    }
+}
+
+/* How many of `count` thread counts share their rounds. On a machine with several memory nodes each
+ * goes alone, with weights where its own threads first touched them. */
+static int group_size(const struct group *g, int count)
+{
+    const int each = 1 + g->loop_count * (ROOF_METRICS - 1) + g->slot_count;
+    const int fit = RUN_WORKLOADS_MAX / each;
+
+    if (run_nodes(g->run) > 1)
         return 1;
-    return (int)((wanted + one - 1) / one);
-}
-
-static int64_t slot_bytes(const struct slot *s, struct dims d, const struct run *run)
-{
-    return (int64_t)copies_of(s, d, run) * (int64_t)packed_bytes(s->family, d.rows, d.cols);
-}
-
-/* One row panel of random elements; about a third of the trits are 0. */
-static void random_elements(const struct family *f, void *dst, size_t n, uint64_t seed)
-{
-    uint16_t *half = dst;
-    int8_t *byte = dst;
-
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        const uint32_t r = (uint32_t)(seed >> 32);
-        if (f->element == ELEMENT_F16)
-            half[i] = (uint16_t)(0x2000 | (r & 0x9fff)); /* 2^-7 to 2, either sign */
-        else if (f->element == ELEMENT_I8)
-            byte[i] = (int8_t)((int)(r % 255) - 127);
-        else
-            byte[i] = (int8_t)((int)(r % 3) - 1);
-    }
-}
-
-struct fill_job {
-    struct slot *slot;
-    struct dims dims;
-    uint64_t seed;
-    int error;
-};
-
-/* A thread packs its own panels of the first copy, and copies them to the others: it touches first
- * what it will read. */
-static void fill_share(void *arg, int index, int count)
-{
-    struct fill_job *job = arg;
-    const struct slot *s = job->slot;
-    const struct range rows = threads_share(job->dims.rows, PANEL_ROWS, index, count);
-    const size_t one = packed_bytes(s->family, job->dims.rows, job->dims.cols);
-    const size_t panel = panel_bytes(s->family, job->dims.cols);
-    const size_t n = (size_t)PANEL_ROWS * (size_t)job->dims.cols;
-    void *elements = malloc(n * sizeof(uint16_t));
-
-    if (!elements) {
-        job->error = -ENOMEM; /* any thread may say so */
-        return;
-    }
-    for (int row = rows.first; row < rows.last; row += PANEL_ROWS) {
-        char *to = s->data + (size_t)(row / PANEL_ROWS) * panel;
-        const int left = rows.last - row < PANEL_ROWS ? rows.last - row : PANEL_ROWS;
-        random_elements(s->family, elements, n, job->seed + (uint64_t)row);
-        s->family->pack(to, elements, left, job->dims.cols);
-        for (int i = 1; i < s->count; i++)
-            memcpy(to + (size_t)i * one, to, panel);
-    }
-    free(elements);
-}
-
-static void close_slot(struct slot *s)
-{
-    pages_free(s->data, s->bytes);
-    free(s->copies);
-    free(s->row_scale);
-    free(s->y);
-    s->data = NULL;
-    s->copies = NULL;
-    s->row_scale = s->y = NULL;
-}
-
-static int open_slot(struct slot *s, struct run *run, struct dims d, int batch_max)
-{
-    const size_t one = packed_bytes(s->family, d.rows, d.cols);
-    struct fill_job job = { s, d, run->config->seed, 0 };
-
-    s->run = run;
-    s->next = 0;
-    s->count = copies_of(s, d, run);
-    s->bytes = one * (size_t)s->count;
-    s->data = pages_alloc(s->bytes);
-    s->copies = calloc((size_t)s->count, sizeof *s->copies);
-    s->row_scale = malloc((size_t)d.rows * sizeof(float));
-    s->y = malloc((size_t)d.rows * (size_t)batch_max * sizeof(float));
-    if (!s->data || !s->copies || !s->row_scale || !s->y)
-        return -ENOMEM;
-    for (int r = 0; r < d.rows; r++)
-        s->row_scale[r] = 1;
-    for (int i = 0; i < s->count; i++)
-        s->copies[i] =
-            (struct wmat){ .data = s->data + (size_t)i * one,
-                           .row_scale = s->family->element == ELEMENT_I8 ? s->row_scale : NULL,
-                           .scale = 1,
-                           .rows = d.rows,
-                           .cols = d.cols };
-    threads_run(run->pool, fill_share, &job);
-    return job.error;
+    return count < fit ? count : fit;
 }
 
 /* ---- measuring ---- */
 
-struct call {
-    const struct slot *slot;
-    const struct wmat *w;
-};
-
-static void call_share(void *arg, int index, int count)
+/* Does a kernel among the slots meet this ceiling? */
+static bool wanted(const struct group *g, const struct roof_kernels *loops, enum roof_metric metric)
 {
-    const struct call *call = arg;
-    const struct slot *s = call->slot;
-    const struct range rows = threads_share(call->w->rows, PANEL_ROWS, index, count);
+    bool any = false;
 
-    if (s->acts->count == 1)
-        s->kernel->gemv(s->y, call->w, s->acts, rows.first, rows.last);
-    else
-        s->kernel->gemm(s->y, call->w->rows, call->w, s->acts, rows.first, rows.last);
+    for (int i = 0; i < g->slot_count; i++)
+        any |= roof_metric_of(g->slots[i].family) == metric &&
+               roof_loops(g->slots[i].kernel->isa, g->run->cpu) == loops;
+    return any;
 }
 
-static int run_calls(void *arg)
+static void add_roof(struct table *t, struct roof *roof, enum roof_metric metric, int64_t partner)
 {
-    struct slot *s = arg;
+    const int i = t->count++;
 
-    for (int i = 0; i < s->calls; i++) {
-        struct call call = { s, &s->copies[s->next] };
-        s->next = (s->next + 1) % s->count;
-        threads_run(s->run->pool, call_share, &call);
+    t->args[i].roof = (struct roof_arg){ roof, metric };
+    t->workloads[i] = roof_workload(&t->args[i].roof);
+    t->cells[i] = roof_cell(roof, metric, partner);
+}
+
+/* The roofs and the kernels at one thread count. The read of the first count leads the rounds. */
+static void add_threads(struct group *g, struct table *t, int index,
+                        const struct matrix_shape *shape, const struct acts *acts)
+{
+    struct run *run = g->run;
+    const int read = t->count;
+
+    add_roof(t, &g->roofs[index][0], ROOF_READ, t->count ? t->cells[0] : 0);
+    for (int l = 0; l < g->loop_count; l++)
+        for (int m = ROOF_F32; m < ROOF_METRICS; m++)
+            if (wanted(g, g->loops[l], (enum roof_metric)m))
+                add_roof(t, &g->roofs[index][l], (enum roof_metric)m, t->cells[read]);
+    for (int i = 0; i < g->slot_count && !run->broken && !run_stop; i++) {
+        const int n = t->count;
+        const struct verdict *verdict = &g->verdicts[i];
+        struct slot_calls *calls = &t->args[n].calls;
+        *calls = (struct slot_calls){ &g->slots[i], acts, (int)g->threads[index], 1, 0 };
+        if (!verdict->error)
+            slot_calls_begin(calls);
+        t->cells[n] = slot_cell(calls, shape->model, t->cells[read]);
+        if (verdict->error && !run->broken) {
+            run_status(run, t->cells[n], verdict->error == -EILSEQ ? "invalid" : "failed",
+                       verdict->why);
+            continue;
+        }
+        t->workloads[n] = slot_workload(calls);
+        /* Long samples are few: they even out what disturbs them. */
+        if (!run->config->repetitions && calls->call_ns > SLOW_NS)
+            t->workloads[n].repetitions = 7;
+        t->count++;
     }
-    return run_stop ? -EINTR : 0;
 }
 
-/* Calls of one sample: enough to take SAMPLE_NS. */
-static void set_calls(struct slot *s)
+/* All slots and thread counts at one shape and batch. */
+static int measure_batch(struct group *g, const struct matrix_shape *shape, const struct acts *acts)
 {
-    s->calls = 1;
-    run_calls(s); /* once for the page tables */
-    for (int64_t time = 0; time < SAMPLE_NS / 2 && !run_stop; s->calls *= 2) {
-        const int64_t start = clock_ns();
-        run_calls(s);
-        time = clock_ns() - start;
-    }
-    s->calls = s->calls / 2 > 0 ? s->calls / 2 : 1;
-}
-
-static int64_t slot_cell(struct slot *s, const struct matrix_shape *shape, int64_t partner)
-{
-    struct run *run = s->run;
-    const struct dims d = shape->dims;
-    const int batch = s->acts->count;
-    const size_t bytes = packed_bytes(s->family, d.rows, d.cols);
-    const struct cell cell = { .kind = "kernel",
-                               .model = shape->model,
-                               .format = s->family->name,
-                               .isa = s->kernel->isa,
-                               .phase = batch == 1 ? "gemv" : "gemm",
-                               .rows = d.rows,
-                               .cols = d.cols,
-                               .batch = batch,
-                               .threads = threads_count(run->pool),
-                               .tokens = (int64_t)s->calls * batch,
-                               .work_bytes = (int64_t)bytes * s->calls,
-                               .work_ops = 2 * (int64_t)d.rows * d.cols * batch * s->calls,
-                               .cache = run->config->warm ? "warm" : "cold",
-                               .provenance = PROVENANCE_MEASURED,
-                               .partner = partner };
-    const int64_t id = run_cell(run, &cell);
-
-    if (id > 0) {
-        run_value(run, id, "bits_per_weight", 8.0 * (double)bytes / ((double)d.rows * d.cols),
-                  "bit", PROVENANCE_DERIVED, NULL);
-        run_value(run, id, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
-    }
-    return id;
-}
-
-/* All slots at one shape and batch. */
-static int measure_batch(struct run *run, struct roof *roof, struct slot *slots, int count,
-                         const struct matrix_shape *shape, const struct acts *acts)
-{
-    struct workload workloads[SLOTS_MAX + 1];
-    int64_t cells[SLOTS_MAX + 1];
-    struct roof_arg read = { roof, ROOF_READ };
-    char why[300];
-    int n = 0;
+    static struct table table;
+    struct run *run = g->run;
     const struct plan plan = { .repetitions =
                                    run->config->repetitions ? (int)run->config->repetitions : 11,
-                               .warmup_min = 2,
-                               .warmup_max = 8,
+                               .warmup_min = 1,
+                               .warmup_max = 4,
                                .steady_slope = 0.02,
                                .steady_deviation = 0.05,
                                .seed = run->config->seed };
 
-    cells[n] = roof_cell(roof, ROOF_READ);
-    workloads[n++] = roof_workload(&read);
-    for (int i = 0; i < count && !run->broken && !run_stop; i++) {
-        struct slot *s = &slots[i];
-        s->acts = acts;
-        const int wrong =
-            verify_matrix(s->family, s->kernel, &s->copies[0], run->config->seed, why, sizeof why);
-        if (!wrong)
-            set_calls(s);
-        const int64_t cell = slot_cell(s, shape, acts->count == 1 ? cells[0] : 0);
-        if (wrong && !run->broken) {
-            run_status(run, cell, wrong == -EILSEQ ? "invalid" : "failed", why);
-            run->failed = true;
-            continue;
-        }
-        cells[n] = cell;
-        workloads[n++] = (struct workload){ .name = s->family->name, .run = run_calls, .arg = s };
-    }
-    return run->broken ? run->broken : run_measure(run, workloads, cells, n, &plan);
+    table.count = 0;
+    run_progress(run, "%d x %d, batch %d", shape->dims.rows, shape->dims.cols, acts->count);
+    for (int t = 0; t < g->thread_count && !run->broken && !run_stop; t++)
+        add_threads(g, &table, t, shape, acts);
+    if (run->broken)
+        return run->broken;
+    return run_measure(run, table.workloads, table.cells, table.count, &plan);
 }
 
 static int batch_max(const struct config *config)
@@ -321,46 +248,72 @@ static int batch_max(const struct config *config)
     return (int)max;
 }
 
-static int measure_shape(struct run *run, struct roof *roof, struct slot *slots, int count,
-                         const struct matrix_shape *shape)
+/* Copies of every slot, and whether its kernel is right. 0 or -ENOMEM. */
+static int open_slots(struct group *g, struct dims d)
 {
+    struct run *run = g->run;
+    int error = 0;
+
+    threads_use(run->pool, most_threads(g));
+    for (int i = 0; i < g->slot_count && !error; i++) {
+        struct slot *s = &g->slots[i];
+        struct verdict *v = &g->verdicts[i];
+        error = slot_open(s, run, d, batch_max(run->config));
+        if (error)
+            break;
+        v->error = verify_matrix(s->family, s->kernel, &s->copies[0], run->config->seed, v->why,
+                                 sizeof v->why);
+        run->failed |= v->error != 0;
+    }
+    return error;
+}
+
+static int measure_shape(struct group *g, const struct matrix_shape *shape)
+{
+    struct run *run = g->run;
     const struct config *config = run->config;
     struct verify_acts x = { .memory = NULL };
     int error = verify_acts(&x, batch_max(config), shape->dims.cols, config->seed);
 
-    run_progress(run, "%d x %d", shape->dims.rows, shape->dims.cols);
-    for (int i = 0; i < count && !error; i++)
-        error = open_slot(&slots[i], run, shape->dims, batch_max(config));
+    if (!error)
+        error = open_slots(g, shape->dims);
     if (error)
         run->broken =
             run_refuse(run->command, "no memory for %d x %d", shape->dims.rows, shape->dims.cols);
     for (int i = 0; !error && i < (config->batches.count ? config->batches.count : 1); i++) {
         struct acts acts = x.acts;
         acts.count = config->batches.count ? (int)config->batches.values[i] : 1;
-        error = measure_batch(run, roof, slots, count, shape, &acts);
+        error = measure_batch(g, shape, &acts);
     }
-    for (int i = 0; i < count; i++)
-        close_slot(&slots[i]);
+    for (int i = 0; i < g->slot_count; i++)
+        slot_close(&g->slots[i]);
     free(x.memory);
     return error;
 }
 
-static int measure_threads(struct run *run, int threads, struct slot *slots, int slot_count,
-                           const struct matrix_shape *list, int shape_count)
+/* The thread counts of the group: its pool, its roofs, and all shapes. */
+static int measure_group(struct group *g, const struct matrix_shape *list, int shape_count)
 {
-    struct threads *pool = run_threads(run, threads);
-    struct roof roof;
+    struct run *run = g->run;
     int error = 0;
 
-    if (!pool)
+    if (!run_threads(run, most_threads(g)))
         return run->broken;
-    if (roof_open(&roof, run, pool)) {
-        run_refuse(run->command, "no memory for %zu bytes to read", roof.bytes);
+    if (roof_memory_open(&g->memory, run, run->pool)) {
+        run_refuse(run->command, "no memory for %zu bytes to read", g->memory.bytes);
         return run->broken = -ENOMEM;
     }
+    for (int t = 0; t < g->thread_count; t++) {
+        for (int l = 0; l < g->loop_count; l++)
+            roof_begin(&g->roofs[t][l], run, run->pool, (int)g->threads[t], g->loops[l],
+                       &g->memory);
+        run_progress(run, "%d thread%s: looking for the fastest read", (int)g->threads[t],
+                     g->threads[t] > 1 ? "s" : "");
+        roof_tune(&g->roofs[t][0], 1);
+    }
     for (int i = 0; i < shape_count && !error; i++)
-        error = measure_shape(run, &roof, slots, slot_count, &list[i]);
-    roof_close(&roof);
+        error = measure_shape(g, &list[i]);
+    roof_memory_close(&g->memory);
     return error;
 }
 
@@ -381,7 +334,7 @@ static int refuse(const struct config *config, const struct slot *slots, int slo
         int64_t bytes =
             (int64_t)d.rows * batch_max(config) * 4 + (int64_t)d.cols * batch_max(config) * 5;
         for (int s = 0; s < slot_count; s++)
-            bytes += slot_bytes(&slots[s], d, &probe);
+            bytes += slot_bytes(&slots[s], &probe, d);
         if (bytes > run_memory(&probe))
             return run_refuse("kernel",
                               "%d x %d in %d format%s needs %lld bytes, and %lld of %.0f are "
@@ -396,9 +349,11 @@ int cmd_kernel(const struct config *config)
 {
     static struct matrix_shape list[SHAPES_MAX];
     static struct slot slots[SLOTS_MAX];
+    static struct verdict verdicts[SLOTS_MAX];
+    static struct group group;
     const struct int_list standard = { .count = 1, .values = { threads_cores() } };
     const struct int_list *threads = config->threads.count ? &config->threads : &standard;
-    struct run run = { .cpu = 0 };
+    struct run run;
     const int shape_count = list_shapes(config, list);
     const int slot_count = list_slots(config, cpu_detect(), slots);
     int status = refuse(config, slots, slot_count, list, shape_count);
@@ -407,14 +362,22 @@ int cmd_kernel(const struct config *config)
         status = run_open(&run, config, "kernel");
     if (status)
         return status;
-    for (int i = 0; i < threads->count; i++)
-        if (measure_threads(&run, (int)threads->values[i], slots, slot_count, list, shape_count))
+    group = (struct group){
+        .run = &run, .slots = slots, .verdicts = verdicts, .slot_count = slot_count
+    };
+    list_loops(&group);
+    for (int done = 0; done < threads->count; done += group.thread_count) {
+        group.threads = threads->values + done;
+        group.thread_count = group_size(&group, threads->count - done);
+        if (measure_group(&group, list, shape_count))
             break;
+    }
     json_t *rows = rows_kernel(store_db(run.store), run.id);
-    outputs_rows(
-        run.outputs, rows, columns, NULL,
-        "Medians of one call. `of roof`: the median over rounds of a GEMV's bandwidth by the "
-        "read-only bandwidth of the same round.");
+    outputs_rows(run.outputs, rows, columns, NULL,
+                 "Medians of one call. `of roof`: the least time that the roof of the same round "
+                 "allows (the weights' bytes by the read-only bandwidth, or the operations by the "
+                 "peak, whichever is longer: `bound`) by the time of the call; its median over "
+                 "rounds. `scaling`: against the fewest threads of the same rounds.");
     json_decref(rows);
     return run_close(&run);
 }

@@ -267,7 +267,7 @@ static int measure_rates(struct run *run, struct roof *roof, struct rates *rates
     for (int m = 0; m < ROOF_METRICS; m++) {
         args[m] = (struct roof_arg){ roof, (enum roof_metric)m };
         workloads[m] = roof_workload(&args[m]);
-        cells[m] = roof_cell(roof, (enum roof_metric)m);
+        cells[m] = roof_cell(roof, (enum roof_metric)m, 0);
     }
     if (run->broken || run_measure(run, workloads, cells, ROOF_METRICS, &plan))
         return -1;
@@ -331,7 +331,7 @@ static void measure_models(struct run *run)
     if (!run_threads(run, c->threads.count ? (int)c->threads.values[0] : threads_cores()))
         return;
     if (roof_open(&roof, run, run->pool)) {
-        run_refuse("paper", "no memory for %zu bytes to read", roof.bytes);
+        run_refuse("paper", "no memory for %zu bytes to read", roof.memory.bytes);
         run->failed = true;
         return;
     }

@@ -122,7 +122,19 @@ static bool any_kernel(const char *isa, const struct text_list *formats)
     return false;
 }
 
-static int check_isas(const struct config *config, char *why, size_t why_size)
+/* `all`: every ISA that this CPU has and a chosen format has a kernel for. */
+static void expand_isas(struct config *config, unsigned cpu)
+{
+    struct text_list *isas = &config->isas;
+    isas->count = 0;
+    for (const struct cpu_feature *f = cpu_features; f->bit; f++) {
+        if ((cpu & f->bit) && any_kernel(f->name, &config->formats))
+            isas->values[isas->count++] = f->name;
+    }
+    isas->values[isas->count++] = "c";
+}
+
+static int check_isas(struct config *config, char *why, size_t why_size)
 {
     const struct text_list *isas = &config->isas;
     const char *names[NAMES_MAX];
@@ -131,7 +143,10 @@ static int check_isas(const struct config *config, char *why, size_t why_size)
     for (const struct cpu_feature *f = cpu_features; f->bit; f++)
         names[count++] = f->name;
     names[count++] = "c";
+    names[count++] = "all";
     int error = check_list("--isa", isas, names, count, why, why_size);
+    if (!error && contains(isas, "all"))
+        expand_isas(config, cpu);
     for (int i = 0; i < isas->count && !error; i++) {
         for (const struct cpu_feature *f = cpu_features; f->bit; f++) {
             if (strcmp(isas->values[i], f->name) == 0 && !(cpu & f->bit)) {

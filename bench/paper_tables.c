@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "bench/paper_cells.h"
+#include "bench/roofline.h"
 #include "bench/rows.h"
 
 enum { NOTES_MAX = 1200 };
@@ -84,7 +85,7 @@ static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char
     copy(row, "paper_ms_ratio", latency, "ratio_paper");
     copy(row, "prefill", prefill, "ours");
     copy(row, "prefill_ratio", prefill, "ratio_ours");
-    json_object_set_new(row, "roof_share", table_real(rows_roof_share(db, c.id)));
+    json_object_set_new(row, "roof_share", table_real(roofline_of(db, c.id).share));
     if (strcmp(c.status, "ok"))
         snprintf(how, sizeof how, "%s: %s", c.status, c.reason);
     else if (!strcmp(c.provenance, "cycled"))

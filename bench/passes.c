@@ -303,7 +303,7 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
     int n = 0;
 
     if (have_roof) {
-        cells[n] = partner = roof_cell(roof, ROOF_READ);
+        cells[n] = partner = roof_cell(roof, ROOF_READ, 0);
         workloads[n++] = roof_workload(&read);
     }
     for (int i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/roof.h"
 #include <errno.h>
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "harness/stats.h"
 #include "kernels/pages.h"
@@ -9,31 +9,88 @@
 const char *const roof_names[ROOF_METRICS] = { "read_gbps", "f32_gflops", "i8_gops",
                                                "ternary_gops" };
 
-enum { CACHE_FACTOR = 8, BYTES_MIN = 256 << 20, PART = 4096, COMPUTE_NS = 10000000 };
+enum { CACHE_FACTOR = 8, BYTES_MIN = 256 << 20, PART = 4096, COMPUTE_NS = 5000000 };
+
+static const int page_bytes[ROOF_PAGES] = { [ROOF_SMALL] = 4096, [ROOF_HUGE] = 2 << 20 };
 
 static _Thread_local volatile uint64_t keep; /* results go somewhere, or the loops would not run */
 
-struct job {
-    const struct roof *roof;
-    enum roof_metric metric;
-    bool touch;
+enum roof_metric roof_metric_of(const struct family *f)
+{
+    static const enum roof_metric metrics[] = {
+        [ELEMENT_F16] = ROOF_F32, [ELEMENT_I8] = ROOF_I8, [ELEMENT_TRIT] = ROOF_TERNARY
+    };
+    return metrics[f->element];
+}
+
+const struct roof_kernels *roof_loops(const char *isa, unsigned cpu)
+{
+    for (const struct roof_kernels *k = roof_kernels;; k++) {
+        if (!strcmp(k->isa, isa) && (k->needs & cpu) == k->needs)
+            return k;
+        if (!k->needs)
+            return roof_pick(cpu);
+    }
+}
+
+/* ---- memory ---- */
+
+struct part {
+    size_t offset, bytes;
 };
+
+static struct part part_of(size_t bytes, int index, int count)
+{
+    const size_t part = bytes / (size_t)count / PART * PART;
+
+    return (struct part){ (size_t)index * part, part };
+}
+
+static void touch_share(void *arg, int index, int count)
+{
+    const struct roof_memory *memory = arg;
+    const struct part part = part_of(memory->bytes, index, count);
+
+    for (int page = 0; page < ROOF_PAGES; page++)
+        memset(memory->data[page] + part.offset, 0x5a, part.bytes);
+}
+
+int roof_memory_open(struct roof_memory *memory, const struct run *run, struct threads *pool)
+{
+    const size_t wanted = CACHE_FACTOR * (size_t)run->host.llc_bytes;
+
+    memory->bytes = wanted > BYTES_MIN ? wanted : BYTES_MIN;
+    memory->data[ROOF_SMALL] = pages_alloc_small(memory->bytes);
+    memory->data[ROOF_HUGE] = pages_alloc(memory->bytes);
+    if (!memory->data[ROOF_SMALL] || !memory->data[ROOF_HUGE]) {
+        roof_memory_close(memory);
+        return -ENOMEM;
+    }
+    threads_run(pool, touch_share, memory);
+    return 0;
+}
+
+void roof_memory_close(struct roof_memory *memory)
+{
+    for (int page = 0; page < ROOF_PAGES; page++) {
+        pages_free(memory->data[page], memory->bytes);
+        memory->data[page] = NULL;
+    }
+}
+
+/* ---- one sample ---- */
 
 static void share(void *arg, int index, int count)
 {
-    const struct job *job = arg;
-    const struct roof *r = job->roof;
-    const size_t part = r->bytes / (size_t)count / PART * PART;
-    char *data = r->data + (size_t)index * part;
+    const struct roof_arg *a = arg;
+    const struct roof *r = a->roof;
+    const struct part part = part_of(r->memory.bytes, index, count);
 
-    if (job->touch) {
-        memset(data, 0x5a, part);
-        return;
-    }
-    switch (job->metric) {
+    switch (a->metric) {
     case ROOF_READ:
         for (int pass = 0; pass < r->passes; pass++)
-            keep = r->kernels->read(data, part, r->streams, r->prefetch);
+            keep = r->kernels->read(r->memory.data[r->page] + part.offset, part.bytes, r->streams,
+                                    r->prefetch);
         break;
     case ROOF_F32:
         keep = r->kernels->f32(r->rounds[ROOF_F32]);
@@ -49,9 +106,9 @@ static void share(void *arg, int index, int count)
 static int run_metric(void *arg)
 {
     const struct roof_arg *a = arg;
-    struct job job = { a->roof, a->metric, false };
 
-    threads_run(a->roof->pool, share, &job);
+    threads_use(a->roof->pool, a->roof->threads);
+    threads_run(a->roof->pool, share, arg);
     return 0;
 }
 
@@ -64,33 +121,68 @@ static int64_t timed(struct roof *roof, enum roof_metric metric)
     return clock_ns() - start;
 }
 
-/* The way to read with the least median time, all ways taking turns. */
-void roof_tune(struct roof *roof, int passes)
+/* ---- the fastest read ---- */
+
+enum { TURNS = 9, FIRST_TURNS = 3, FINALISTS = 6, WAYS_MAX = 64 };
+
+/* A way to read, and how long it took. */
+struct way {
+    enum roof_page page;
+    int streams;
+    size_t prefetch;
+    double time[TURNS], median;
+};
+
+static int list_ways(const struct roof *roof, struct way *ways)
 {
     static const int streams[] = { 1, 2, 4, 8 };
     static const size_t ahead[] = { 0, 1024, 2048, 4096, 8192 };
-    enum { WAYS = 20, TURNS = 7, AHEADS = 5 };
-    double time[WAYS][TURNS], best = INFINITY;
-    int fastest = 0;
+    int count = 0;
+
+    for (int page = 0; page < ROOF_PAGES; page++)
+        for (size_t s = 0; s < sizeof streams / sizeof *streams && roof->memory.data[page]; s++)
+            for (size_t a = 0; a < sizeof ahead / sizeof *ahead; a++)
+                ways[count++] =
+                    (struct way){ (enum roof_page)page, streams[s], ahead[a], { 0 }, 0 };
+    return count;
+}
+
+static int by_median(const void *a, const void *b)
+{
+    const struct way *x = a, *y = b;
+
+    return (x->median > y->median) - (x->median < y->median);
+}
+
+static void take_way(struct roof *roof, const struct way *way)
+{
+    roof->page = way->page;
+    roof->streams = way->streams;
+    roof->prefetch = way->prefetch;
+}
+
+/* The way with the least median time: all ways take turns, then the fastest of them some more. */
+void roof_tune(struct roof *roof, int passes)
+{
+    struct way ways[WAYS_MAX];
+    const int count = list_ways(roof, ways);
 
     roof->passes = 1;
-    for (int turn = 0; turn < TURNS; turn++)
-        for (int way = 0; way < WAYS; way++) {
-            roof->streams = streams[way / AHEADS];
-            roof->prefetch = ahead[way % AHEADS];
-            time[way][turn] = (double)timed(roof, ROOF_READ);
+    for (int turn = 0; turn < TURNS; turn++) {
+        const int left = turn < FIRST_TURNS ? count : FINALISTS;
+        for (int i = 0; i < left; i++) {
+            take_way(roof, &ways[i]);
+            ways[i].time[turn] = (double)timed(roof, ROOF_READ);
+            ways[i].median = stats_median(ways[i].time, turn + 1);
         }
-    for (int way = 0; way < WAYS; way++) {
-        const double median = stats_median(time[way], TURNS);
-        if (median < best) {
-            best = median;
-            fastest = way;
-        }
+        if (turn + 1 >= FIRST_TURNS)
+            qsort(ways, (size_t)left, sizeof *ways, by_median);
     }
-    roof->streams = streams[fastest / AHEADS];
-    roof->prefetch = ahead[fastest % AHEADS];
+    take_way(roof, &ways[0]);
     roof->passes = passes;
 }
+
+/* ---- a roof ---- */
 
 /* Rounds that take about COMPUTE_NS. The least of three times counts: a neighbour that takes the
  * CPU away only ever adds. */
@@ -108,27 +200,32 @@ static void find_rounds(struct roof *roof, enum roof_metric metric)
     roof->rounds[metric] = roof->rounds[metric] / 2 * COMPUTE_NS / (uint64_t)least;
 }
 
+void roof_begin(struct roof *roof, struct run *run, struct threads *pool, int threads,
+                const struct roof_kernels *kernels, const struct roof_memory *memory)
+{
+    *roof = (struct roof){
+        .run = run, .pool = pool, .threads = threads, .kernels = kernels, .memory = *memory
+    };
+}
+
 int roof_open(struct roof *roof, struct run *run, struct threads *pool)
 {
-    const size_t wanted = CACHE_FACTOR * (size_t)run->host.llc_bytes;
-    struct job touch = { .roof = roof, .touch = true };
+    struct roof_memory memory;
+    const int error = roof_memory_open(&memory, run, pool);
 
-    *roof = (struct roof){ .run = run, .pool = pool, .kernels = roof_pick(run->cpu) };
-    roof->bytes = wanted > BYTES_MIN ? wanted : BYTES_MIN;
-    roof->data = pages_alloc(roof->bytes);
-    if (!roof->data)
-        return -ENOMEM;
-    threads_run(pool, share, &touch);
-    for (int m = ROOF_F32; m < ROOF_METRICS; m++)
-        find_rounds(roof, (enum roof_metric)m);
+    roof_begin(roof, run, pool, threads_count(pool), roof_pick(run->cpu), &memory);
+    if (error)
+        return error;
     roof_tune(roof, 1);
+    const enum roof_page slower = roof->page == ROOF_HUGE ? ROOF_SMALL : ROOF_HUGE;
+    pages_free(roof->memory.data[slower], memory.bytes);
+    roof->memory.data[slower] = NULL;
     return 0;
 }
 
 void roof_close(struct roof *roof)
 {
-    pages_free(roof->data, roof->bytes);
-    roof->data = NULL;
+    roof_memory_close(&roof->memory);
 }
 
 struct workload roof_workload(struct roof_arg *arg)
@@ -138,35 +235,46 @@ struct workload roof_workload(struct roof_arg *arg)
 
 double roof_work(const struct roof *roof, enum roof_metric metric)
 {
-    const double threads = threads_count(roof->pool);
+    const double threads = roof->threads;
     const int ops[] = { 0, roof->kernels->f32_ops, roof->kernels->i8_ops,
                         roof->kernels->ternary_ops };
 
     if (metric == ROOF_READ)
-        return (double)(roof->bytes / (size_t)threads / PART * PART) * threads * roof->passes;
+        return (double)part_of(roof->memory.bytes, 0, roof->threads).bytes * threads * roof->passes;
     return threads * (double)roof->rounds[metric] * ops[metric];
 }
 
-int64_t roof_cell(struct roof *roof, enum roof_metric metric)
+static void store_way(const struct roof *roof, int64_t cell)
 {
-    const double work = roof_work(roof, metric);
+    struct run *run = roof->run;
+    const struct reading huge =
+        memory_huge_share(run->config->sysroot, roof->memory.data[roof->page], roof->memory.bytes);
+
+    run_value(run, cell, "streams", roof->streams, "streams a thread", PROVENANCE_MEASURED, NULL);
+    run_value(run, cell, "prefetch", (double)roof->prefetch, "B", PROVENANCE_MEASURED, NULL);
+    run_value(run, cell, "page_bytes", page_bytes[roof->page], "B", PROVENANCE_MEASURED, NULL);
+    run_value(run, cell, "huge_page_share", huge.value, "1", PROVENANCE_COUNTED, huge.reason);
+}
+
+int64_t roof_cell(struct roof *roof, enum roof_metric metric, int64_t partner)
+{
     struct cell cell = { .kind = "roof",
                          .item = roof_names[metric],
                          .isa = roof->kernels->isa,
                          .phase = metric == ROOF_READ ? "read" : "compute",
-                         .threads = threads_count(roof->pool),
-                         .provenance = PROVENANCE_MEASURED };
+                         .threads = roof->threads,
+                         .provenance = PROVENANCE_MEASURED,
+                         .partner = partner };
 
+    if (metric != ROOF_READ && !roof->rounds[metric])
+        find_rounds(roof, metric);
+    const int64_t work = (int64_t)roof_work(roof, metric);
     if (metric == ROOF_READ)
-        cell.work_bytes = (int64_t)work;
+        cell.work_bytes = work;
     else
-        cell.work_ops = (int64_t)work;
+        cell.work_ops = work;
     const int64_t id = run_cell(roof->run, &cell);
-    if (id > 0 && metric == ROOF_READ) {
-        run_value(roof->run, id, "streams", roof->streams, "streams a thread", PROVENANCE_MEASURED,
-                  NULL);
-        run_value(roof->run, id, "prefetch", (double)roof->prefetch, "B", PROVENANCE_MEASURED,
-                  NULL);
-    }
+    if (id > 0 && metric == ROOF_READ)
+        store_way(roof, id);
     return id;
 }

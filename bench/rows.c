@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/roofline.h"
 #include "bench/run.h"
 #include "bench/table.h"
 #include "harness/stats.h"
@@ -213,6 +214,22 @@ static int64_t cell_id(sqlite3_stmt *statement)
     return sqlite3_column_int64(statement, 0);
 }
 
+/* Against the fewest threads of the same rounds. */
+static void scaling_members(json_t *row, sqlite3 *db, int64_t cell)
+{
+    const struct summary s = scaling_of(db, cell);
+
+    json_object_set_new(row, "scaling", table_real(s.median));
+    json_object_set_new(row, "scaling_low", table_real(s.low));
+    json_object_set_new(row, "scaling_high", table_real(s.high));
+}
+
+static void value_member(json_t *row, sqlite3 *db, int64_t cell, const char *metric,
+                         const char *member)
+{
+    json_object_set_new(row, member, table_real(rows_value(db, cell, metric, NULL)));
+}
+
 static json_t *roof_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
 {
     json_t *row = json_object(), *source = json_object(), *samples = json_array();
@@ -230,9 +247,11 @@ static json_t *roof_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, co
     json_object_set_new(row, "ci_low", table_real(work / t.summary.high));
     json_object_set_new(row, "ci_high", table_real(work / t.summary.low));
     copy_column(row, cell, "isa");
-    json_object_set_new(row, "streams", table_real(rows_value(db, cell_id(cell), "streams", NULL)));
-    json_object_set_new(row, "prefetch_bytes",
-                        table_real(rows_value(db, cell_id(cell), "prefetch", NULL)));
+    value_member(row, db, cell_id(cell), "streams", "streams");
+    value_member(row, db, cell_id(cell), "prefetch", "prefetch_bytes");
+    value_member(row, db, cell_id(cell), "page_bytes", "page_bytes");
+    value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
+    scaling_members(row, db, cell_id(cell));
     copy_columns(row, cell, (const char *const[]){ "status", "provenance", NULL });
     finish_row(row, cell, t.n, NAN, machine, build);
     free(t.ns);
@@ -245,44 +264,15 @@ json_t *rows_roof(sqlite3 *db, int64_t run)
     return rows_of(db, run, "roof", roof_row);
 }
 
-/* A whole number of a cell's row; 0 where it is NULL. */
-static double cell_number(sqlite3 *db, int64_t cell, const char *sql)
+/* The roof of the same rounds, and the share of it. */
+static void roof_members(json_t *row, const struct roofline *r)
 {
-    int n;
-    double *values = numbers(db, sql, cell, 0, &n);
-    const double value = n ? values[0] : 0;
-
-    free(values);
-    return value;
-}
-
-static const char partner_sql[] = "SELECT p.id FROM cell c JOIN cell p ON p.id = c.partner WHERE "
-                                  "c.id = ?1 AND p.kind = 'roof'";
-static const char bytes_sql[] = "SELECT work_bytes FROM cell WHERE id = ?1";
-
-double rows_roof_share(sqlite3 *db, int64_t cell)
-{
-    const int64_t partner = (int64_t)cell_number(db, cell, partner_sql);
-    int n = 0;
-    double *ratios = rows_ratios(db, partner, cell, &n), share = NAN;
-
-    if (n)
-        share = stats_median(ratios, n) * cell_number(db, cell, bytes_sql) /
-                cell_number(db, partner, bytes_sql);
-    free(ratios);
-    return share;
-}
-
-/* Of the roof that was measured in the same rounds: its median, and the median of paired shares. */
-static void roof_members(json_t *row, sqlite3 *db, int64_t cell)
-{
-    const int64_t partner = (int64_t)cell_number(db, cell, partner_sql);
-    struct times t = times_of(db, partner);
-
-    json_object_set_new(row, "roof_gbps",
-                        table_real(cell_number(db, partner, bytes_sql) / t.summary.median));
-    json_object_set_new(row, "roof_share", table_real(rows_roof_share(db, cell)));
-    free(t.ns);
+    json_object_set_new(row, "roof_gbps", table_real(r->gbps));
+    json_object_set_new(row, "roof_gops", table_real(r->gops));
+    json_object_set_new(row, "roof_share", table_real(r->share));
+    json_object_set_new(row, "roof_share_low", table_real(r->low));
+    json_object_set_new(row, "roof_share_high", table_real(r->high));
+    json_object_set_new(row, "bound", r->bound ? json_string(r->bound) : json_null());
 }
 
 static void energy_members(json_t *row)
@@ -295,11 +285,11 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
 {
     static const char *const names[] = { "rows", "cols", "batch", "threads", NULL };
     json_t *row = json_object(), *source = json_object();
+    const struct roofline roofline = roofline_of(db, cell_id(cell));
     struct times t = times_of(db, cell_id(cell));
 
-    copy_columns(
-        source, cell,
-        (const char *const[]){ "work_bytes", "work_ops", "tokens", "batch", "partner", NULL });
+    copy_columns(source, cell,
+                 (const char *const[]){ "work_bytes", "work_ops", "tokens", "batch", NULL });
     const double bytes = (double)integer(source, "work_bytes");
     const double calls = (double)integer(source, "tokens") / (double)integer(source, "batch");
     copy_columns(row, cell, (const char *const[]){ "format", "isa", NULL });
@@ -307,8 +297,7 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
     json_object_set(row, "op", json_object_get(row, "phase"));
     json_object_del(row, "phase");
     copy_columns(row, cell, names);
-    json_object_set_new(row, "bits_per_weight",
-                        table_real(rows_value(db, cell_id(cell), "bits_per_weight", NULL)));
+    value_member(row, db, cell_id(cell), "bits_per_weight", "bits_per_weight");
     copy_column(row, cell, "status");
     json_object_set_new(row, "samples_ns", sample_array(t.ns, t.n, calls));
     json_object_set_new(row, "median_ns", table_real(t.summary.median / calls));
@@ -317,11 +306,12 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
     json_object_set_new(row, "gbps", table_real(bytes / t.summary.median));
     json_object_set_new(row, "gops",
                         table_real((double)integer(source, "work_ops") / t.summary.median));
-    roof_members(row, db, cell_id(cell));
+    roof_members(row, &roofline);
+    scaling_members(row, db, cell_id(cell));
+    value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
     energy_members(row);
     copy_columns(row, cell, (const char *const[]){ "model", "cache", "provenance", NULL });
-    finish_row(row, cell, t.n, json_number_value(json_object_get(row, "roof_share")), machine,
-               build);
+    finish_row(row, cell, t.n, roofline.share, machine, build);
     free(t.ns);
     json_decref(source);
     return row;
@@ -378,9 +368,10 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
     static const char *const values[] = { "weights_bytes",  "kv_bytes",   "scratch_bytes",
                                           "rss_peak_bytes", "zero_share", NULL };
     json_t *row = json_object(), *source = json_object();
+    const struct roofline roofline = roofline_of(db, cell_id(cell));
     struct times t = times_of(db, cell_id(cell));
 
-    copy_columns(source, cell, (const char *const[]){ "tokens", "work_bytes", "partner", NULL });
+    copy_columns(source, cell, (const char *const[]){ "tokens", NULL });
     copy_columns(row, cell, names);
     for (const char *const *name = names; *name; name++) /* llama-bench's zero is a number here */
         if (!strncmp(*name, "n_", 2) && json_is_null(json_object_get(row, *name)))
@@ -388,15 +379,14 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
     model_times(row, &t, (double)integer(source, "tokens"));
     for (const char *const *name = values; *name; name++)
         json_object_set_new(row, *name, whole_or_real(rows_value(db, cell_id(cell), *name, NULL)));
-    roof_members(row, db, cell_id(cell));
+    roof_members(row, &roofline);
     energy_members(row);
     json_object_set_new(row, "j_per_token", json_null());
     json_object_set_new(row, "energy_domains", json_null());
     json_object_set_new(row, "energy_provenance", json_null());
     json_object_set_new(row, "counters", counters(db, cell_id(cell)));
     copy_columns(row, cell, (const char *const[]){ "predicted_bytes", "predicted_ns", NULL });
-    finish_row(row, cell, t.n, json_number_value(json_object_get(row, "roof_share")), machine,
-               build);
+    finish_row(row, cell, t.n, roofline.share, machine, build);
     free(t.ns);
     json_decref(source);
     return row;

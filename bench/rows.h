@@ -20,9 +20,6 @@ double *rows_samples(sqlite3 *db, int64_t cell, int *n);
 /* a_ns / b_ns of two cells, paired by round; *n pairs, the caller's to free. */
 double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n);
 
-/* The median over rounds of a cell's bandwidth by its partner's, the roof's; NaN without one. */
-double rows_roof_share(sqlite3 *db, int64_t cell);
-
 /* A value of a cell; NaN where it is absent. *reason (may be NULL) is then why: (160) bytes. */
 double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason);
 

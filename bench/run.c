@@ -134,6 +134,13 @@ struct threads *run_threads(struct run *run, int count)
     return run->pool;
 }
 
+int run_nodes(const struct run *run)
+{
+    const int nodes = atoi(host_fact(&run->host, "numa_nodes"));
+
+    return nodes > 1 ? nodes : 1;
+}
+
 int64_t run_memory(const struct run *run)
 {
     const struct reading free_bytes = memory_available(run->config->sysroot);
@@ -197,7 +204,7 @@ static int keep(void *arg, const struct sample *sample)
 int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
                 const struct plan *wanted)
 {
-    struct outcome outcomes[64];
+    struct outcome outcomes[RUN_WORKLOADS_MAX];
     struct plan plan = *wanted;
     struct sink sink = { .run = run, .cells = cells };
 

@@ -21,6 +21,8 @@ extern const char run_no_energy[];
 /* Set by SIGINT and SIGTERM: no new sample begins, a pass under way ends at its next layer. */
 extern volatile int run_stop;
 
+enum { RUN_WORKLOADS_MAX = 512 };
+
 struct run {
     const struct config *config;
     const char *command;
@@ -51,11 +53,15 @@ void run_progress(const struct run *run, const char *format, ...)
 /* A pool of `count` threads, this run's only one. NULL when it cannot be had (run->broken). */
 struct threads *run_threads(struct run *run, int count);
 
+/* Memory nodes of this machine: 1 where that is not known. */
+int run_nodes(const struct run *run);
+
 /* Bytes that this run may use: --mem, or what is free less a margin for everything else. */
 int64_t run_memory(const struct run *run);
 
-/* Measures `count` workloads together, workload i's samples going to cells[i], and sets the cells'
- * statuses: ok, failed, interrupted. 0, or -errno: -EINTR when stopped, or run->broken. */
+/* Measures `count` workloads together, RUN_WORKLOADS_MAX at most, workload i's samples going to
+ * cells[i], and sets the cells' statuses: ok, failed, interrupted. 0, or -errno: -EINTR when
+ * stopped, or run->broken. */
 int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
                 const struct plan *plan);
 

@@ -69,6 +69,9 @@ struct memory_state {
     struct reading huge_bytes;     /* AnonHugePages of smaps_rollup: obtained, not asked for */
 };
 struct memory_state memory_read(const char *sysroot);
+/* The share, 0 to 1, of what is resident in the mappings that hold [memory, memory + bytes) that is
+ * on huge pages: what was obtained, not what was asked for. */
+struct reading memory_huge_share(const char *sysroot, const void *memory, size_t bytes);
 /* Sets VmHWM back to the present RSS (writes 5 to clear_refs). 0, or -errno. */
 int memory_reset_peak(const char *sysroot);
 /* What the machine can still give without swapping: the least of MemAvailable and, of this

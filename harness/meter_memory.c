@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -52,6 +53,39 @@ int memory_reset_peak(const char *sysroot)
     return error;
 }
 
+static FILE *open_self(const char *sysroot, const char *name)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/proc/self/%s", sysroot, name);
+
+    return n > 0 && (size_t)n < sizeof path ? fopen(path, "re") : NULL;
+}
+
+struct reading memory_huge_share(const char *sysroot, const void *memory, size_t bytes)
+{
+    const uintptr_t from = (uintptr_t)memory, to = from + bytes;
+    FILE *file = open_self(sysroot, "smaps");
+    int64_t rss = 0, huge = 0, kib;
+    uintptr_t first, last;
+    bool ours = false;
+    char line[512];
+
+    if (!file)
+        return (struct reading){ .value = NAN, .reason = "/proc/self/smaps cannot be read" };
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &first, &last) == 2)
+            ours = first < to && last > from;
+        else if (ours && sscanf(line, "Rss: %" SCNd64 " kB", &kib) == 1)
+            rss += kib;
+        else if (ours && sscanf(line, "AnonHugePages: %" SCNd64 " kB", &kib) == 1)
+            huge += kib;
+    }
+    fclose(file);
+    if (rss <= 0)
+        return (struct reading){ .value = NAN, .reason = "/proc/self/smaps: nothing is resident" };
+    return (struct reading){ .value = (double)huge / (double)rss };
+}
+
 /* ---- the cgroup's limit ---- */
 
 /* Where the memory controller of one hierarchy is mounted, and what it calls things. */
@@ -60,14 +94,6 @@ struct hierarchy {
     char group[PATH_MAX]; /* below mount: "" or "/a/b" */
     bool v2;
 };
-
-static FILE *open_self(const char *sysroot, const char *name)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/proc/self/%s", sysroot, name);
-
-    return n > 0 && (size_t)n < sizeof path ? fopen(path, "re") : NULL;
-}
 
 static bool has_word(const char *list, const char *word)
 {

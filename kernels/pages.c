@@ -10,7 +10,7 @@ size_t pages_size(size_t bytes)
     return (bytes + HUGE - 1) / HUGE * HUGE;
 }
 
-void *pages_alloc(size_t bytes)
+static void *map(size_t bytes, int advice)
 {
     const size_t size = pages_size(bytes);
 
@@ -23,8 +23,18 @@ void *pages_alloc(size_t bytes)
     if (skip)
         munmap(memory, skip);
     munmap(memory + skip + size, HUGE - skip);
-    madvise(memory + skip, size, MADV_HUGEPAGE); /* a wish: small pages serve as well, slower */
+    madvise(memory + skip, size, advice); /* a wish: either kind of page serves */
     return memory + skip;
+}
+
+void *pages_alloc(size_t bytes)
+{
+    return map(bytes, MADV_HUGEPAGE);
+}
+
+void *pages_alloc_small(size_t bytes)
+{
+    return map(bytes, MADV_NOHUGEPAGE);
 }
 
 void pages_free(void *memory, size_t bytes)

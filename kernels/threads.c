@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A job is an epoch: thread 0 writes fn and arg, then raises `epoch`; a worker that sees a new
- * epoch runs the job and lowers `running`; thread 0 waits for zero. Waiting is spinning for SPIN
- * turns (up to a millisecond, longer than the serial parts of a forward pass), then a futex. */
+ * A job is an epoch: thread 0 writes fn and arg, then raises the `epoch` of each worker in use; a
+ * worker that sees a new epoch runs the job and lowers `running`; thread 0 waits for zero. Waiting
+ * is spinning for SPIN turns (up to a millisecond, longer than the serial parts of a forward pass),
+ * then a futex. An epoch a worker, so that those not in use stay asleep. */
 #include "kernels/threads.h"
 #include <errno.h>
 #include <hwloc.h>
@@ -22,20 +23,20 @@
 enum { SPIN = 20000, CPUS_MAX = 1024 };
 
 struct worker {
+    _Alignas(64) _Atomic uint32_t epoch;
+    _Atomic uint32_t sleeping;
     struct threads *pool;
     pthread_t thread;
     int index, cpu;
 };
 
 struct threads {
-    int count;
+    int count, used; /* threads; those that run a job */
     threads_fn *fn;
     void *arg;
     bool quit;
     cpu_set_t affinity; /* the caller's, before threads_open */
-    _Alignas(64) _Atomic uint32_t epoch;
     _Alignas(64) _Atomic uint32_t running;
-    _Alignas(64) _Atomic uint32_t sleepers;
     struct worker workers[];
 };
 
@@ -136,17 +137,17 @@ static int pin(int cpu)
     return sched_setaffinity(0, sizeof set, &set) ? -errno : 0;
 }
 
-static void wait_epoch(struct threads *pool, uint32_t seen)
+static void wait_epoch(struct worker *w, uint32_t seen)
 {
     for (int i = 0; i < SPIN; i++) {
-        if (atomic_load_explicit(&pool->epoch, memory_order_acquire) != seen)
+        if (atomic_load_explicit(&w->epoch, memory_order_acquire) != seen)
             return;
         relax();
     }
-    atomic_fetch_add(&pool->sleepers, 1);
-    while (atomic_load(&pool->epoch) == seen)
-        syscall(SYS_futex, &pool->epoch, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-    atomic_fetch_sub(&pool->sleepers, 1);
+    atomic_store(&w->sleeping, 1);
+    while (atomic_load(&w->epoch) == seen)
+        syscall(SYS_futex, &w->epoch, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    atomic_store(&w->sleeping, 0);
 }
 
 static void *work(void *arg)
@@ -156,32 +157,36 @@ static void *work(void *arg)
 
     pin(w->cpu); /* threads_open has tried this CPU already */
     for (uint32_t seen = 0;; seen++) {
-        wait_epoch(pool, seen);
+        wait_epoch(w, seen);
         if (pool->quit)
             return NULL;
-        pool->fn(pool->arg, w->index, pool->count);
+        pool->fn(pool->arg, w->index, pool->used);
         atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
     }
 }
 
-static void publish(struct threads *pool)
+/* To workers 1 to count - 1. */
+static void publish(struct threads *pool, int count)
 {
-    atomic_store_explicit(&pool->running, (uint32_t)pool->count - 1, memory_order_relaxed);
-    atomic_fetch_add(&pool->epoch, 1);
-    if (atomic_load(&pool->sleepers))
-        syscall(SYS_futex, &pool->epoch, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    atomic_store_explicit(&pool->running, (uint32_t)count - 1, memory_order_relaxed);
+    for (int i = 1; i < count; i++) {
+        struct worker *w = &pool->workers[i];
+        atomic_fetch_add(&w->epoch, 1);
+        if (atomic_load(&w->sleeping))
+            syscall(SYS_futex, &w->epoch, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
 }
 
 void threads_run(struct threads *pool, threads_fn *fn, void *arg)
 {
-    if (pool->count == 1) {
+    if (pool->used == 1) {
         fn(arg, 0, 1);
         return;
     }
     pool->fn = fn;
     pool->arg = arg;
-    publish(pool);
-    fn(arg, 0, pool->count);
+    publish(pool, pool->used);
+    fn(arg, 0, pool->used);
     /* The parts are equal, so the wait is short; a worker that lost its CPU to somebody else gets
      * this one after a while. */
     for (int i = 0; atomic_load_explicit(&pool->running, memory_order_acquire); i++)
@@ -194,7 +199,7 @@ void threads_run(struct threads *pool, threads_fn *fn, void *arg)
 static void stop(struct threads *pool, int started)
 {
     pool->quit = true;
-    publish(pool);
+    publish(pool, started);
     for (int i = 1; i < started; i++)
         pthread_join(pool->workers[i].thread, NULL);
 }
@@ -215,10 +220,13 @@ int threads_open(struct threads **out, int count, char *why, size_t why_size)
     if (!pool)
         return -ENOMEM;
     memset(pool, 0, size);
-    pool->count = count;
+    pool->count = pool->used = count;
     sched_getaffinity(0, sizeof pool->affinity, &pool->affinity);
     for (int i = count - 1; i >= 0; i--) {
-        pool->workers[i] = (struct worker){ .pool = pool, .index = i, .cpu = cpus.os[i] };
+        struct worker *w = &pool->workers[i];
+        w->pool = pool;
+        w->index = i;
+        w->cpu = cpus.os[i];
         error = pin(cpus.os[i]); /* ends on the caller's own */
         if (error) {
             snprintf(why, why_size, "cannot pin a thread to CPU %d: %s", cpus.os[i],
@@ -253,9 +261,14 @@ void threads_close(struct threads *pool)
     free(pool);
 }
 
+void threads_use(struct threads *pool, int count)
+{
+    pool->used = count;
+}
+
 int threads_count(const struct threads *pool)
 {
-    return pool->count;
+    return pool->used;
 }
 
 int threads_cpu(const struct threads *pool, int index)

@@ -124,6 +124,35 @@ static void idle_then_wake(const void *unused)
     nanosleep(&idle, NULL); /* and close while they sleep */
 }
 
+/* A part of the pool, another one each round, with pauses in which the rest falls asleep. */
+static void part_of_the_pool(const void *unused)
+{
+    const struct timespec idle = { .tv_nsec = 3 * 1000 * 1000 };
+    const int count = units < MANY ? units : MANY;
+    int wanted[MANY] = { 0 };
+    struct tally tally = { .count = 0 };
+
+    (void)unused;
+    open_pool(count);
+    for (int round = 0; round < ROUNDS / 10; round++) {
+        tally.count = 1 + (round * 7 + round / 3) % count;
+        threads_use(pool, tally.count);
+        check_that(threads_count(pool) == tally.count);
+        if (round % 100 == 0)
+            nanosleep(&idle, NULL);
+        threads_run(pool, count_run, &tally);
+        for (int i = 0; i < count; i++) {
+            wanted[i] += i < tally.count;
+            if (atomic_load(&tally.runs[i]) != wanted[i])
+                check_fail("round %d with %d threads: index %d ran %d times instead of %d", round,
+                           tally.count, i, atomic_load(&tally.runs[i]), wanted[i]);
+        }
+    }
+    check_that(atomic_load(&tally.wrong) == 0);
+    threads_use(pool, 1); /* and close with the others asleep */
+    nanosleep(&idle, NULL);
+}
+
 /* ---- CPUs ---- */
 
 struct places {
@@ -219,6 +248,7 @@ static void group(void)
         { "every index once", every_index_once },
         { "results are visible", results_are_visible },
         { "idle, then awake", idle_then_wake },
+        { "a part of the pool", part_of_the_pool },
         { "each on its own CPU", each_on_its_own_cpu },
         { "affinity comes back", affinity_comes_back },
     };

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/slot.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernels/pages.h"
+
+enum { CACHE_FACTOR = 8, SAMPLE_NS = 4000000 };
+
+/* ---- matrices ---- */
+
+static int copies_of(const struct slot *s, const struct run *run, struct dims d)
+{
+    const size_t one = packed_bytes(s->family, d.rows, d.cols);
+    const size_t wanted = CACHE_FACTOR * (size_t)run->host.llc_bytes;
+
+    if (run->config->warm || one >= wanted)
+        return 1;
+    return (int)((wanted + one - 1) / one);
+}
+
+int64_t slot_bytes(const struct slot *s, const struct run *run, struct dims d)
+{
+    return (int64_t)copies_of(s, run, d) * (int64_t)packed_bytes(s->family, d.rows, d.cols);
+}
+
+/* One row panel of random elements; about a third of the trits are 0. */
+static void random_elements(const struct family *f, void *dst, size_t n, uint64_t seed)
+{
+    uint16_t *half = dst;
+    int8_t *byte = dst;
+
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        const uint32_t r = (uint32_t)(seed >> 32);
+        if (f->element == ELEMENT_F16)
+            half[i] = (uint16_t)(0x2000 | (r & 0x9fff)); /* 2^-7 to 2, either sign */
+        else if (f->element == ELEMENT_I8)
+            byte[i] = (int8_t)((int)(r % 255) - 127);
+        else
+            byte[i] = (int8_t)((int)(r % 3) - 1);
+    }
+}
+
+struct fill_job {
+    struct slot *slot;
+    uint64_t seed;
+    int error;
+};
+
+/* A thread packs its own panels of the first copy, and copies them to the others: it touches first
+ * what it will read. */
+static void fill_share(void *arg, int index, int count)
+{
+    struct fill_job *job = arg;
+    const struct slot *s = job->slot;
+    const struct range rows = threads_share(s->dims.rows, PANEL_ROWS, index, count);
+    const size_t one = packed_bytes(s->family, s->dims.rows, s->dims.cols);
+    const size_t panel = panel_bytes(s->family, s->dims.cols);
+    const size_t n = (size_t)PANEL_ROWS * (size_t)s->dims.cols;
+    void *elements = malloc(n * sizeof(uint16_t));
+
+    if (!elements) {
+        job->error = -ENOMEM; /* any thread may say so */
+        return;
+    }
+    for (int row = rows.first; row < rows.last; row += PANEL_ROWS) {
+        char *to = s->data + (size_t)(row / PANEL_ROWS) * panel;
+        const int left = rows.last - row < PANEL_ROWS ? rows.last - row : PANEL_ROWS;
+        random_elements(s->family, elements, n, job->seed + (uint64_t)row);
+        s->family->pack(to, elements, left, s->dims.cols);
+        for (int i = 1; i < s->count; i++)
+            memcpy(to + (size_t)i * one, to, panel);
+    }
+    free(elements);
+}
+
+int slot_open(struct slot *s, struct run *run, struct dims d, int batch_max)
+{
+    const size_t one = packed_bytes(s->family, d.rows, d.cols);
+    struct fill_job job = { s, run->config->seed, 0 };
+
+    s->run = run;
+    s->dims = d;
+    s->next = 0;
+    s->count = copies_of(s, run, d);
+    s->bytes = one * (size_t)s->count;
+    s->data = pages_alloc(s->bytes);
+    s->copies = calloc((size_t)s->count, sizeof *s->copies);
+    s->row_scale = malloc((size_t)d.rows * sizeof(float));
+    s->y = malloc((size_t)d.rows * (size_t)batch_max * sizeof(float));
+    if (!s->data || !s->copies || !s->row_scale || !s->y)
+        return -ENOMEM;
+    for (int r = 0; r < d.rows; r++)
+        s->row_scale[r] = 1;
+    for (int i = 0; i < s->count; i++)
+        s->copies[i] =
+            (struct wmat){ .data = s->data + (size_t)i * one,
+                           .row_scale = s->family->element == ELEMENT_I8 ? s->row_scale : NULL,
+                           .scale = 1,
+                           .rows = d.rows,
+                           .cols = d.cols };
+    threads_run(run->pool, fill_share, &job);
+    s->huge_share = memory_huge_share(run->config->sysroot, s->data, s->bytes);
+    return job.error;
+}
+
+void slot_close(struct slot *s)
+{
+    pages_free(s->data, s->bytes);
+    free(s->copies);
+    free(s->row_scale);
+    free(s->y);
+    s->data = NULL;
+    s->copies = NULL;
+    s->row_scale = s->y = NULL;
+}
+
+/* ---- calls ---- */
+
+struct call {
+    const struct slot_calls *calls;
+    const struct wmat *w;
+};
+
+static void call_share(void *arg, int index, int count)
+{
+    const struct call *call = arg;
+    const struct slot *s = call->calls->slot;
+    const struct acts *acts = call->calls->acts;
+    const struct range rows = threads_share(call->w->rows, PANEL_ROWS, index, count);
+
+    if (acts->count == 1)
+        s->kernel->gemv(s->y, call->w, acts, rows.first, rows.last);
+    else
+        s->kernel->gemm(s->y, call->w->rows, call->w, acts, rows.first, rows.last);
+}
+
+static int run_calls(void *arg)
+{
+    const struct slot_calls *c = arg;
+    struct slot *s = c->slot;
+
+    threads_use(s->run->pool, c->threads);
+    for (int i = 0; i < c->calls; i++) {
+        struct call call = { c, &s->copies[s->next] };
+        s->next = (s->next + 1) % s->count;
+        threads_run(s->run->pool, call_share, &call);
+    }
+    return run_stop ? -EINTR : 0;
+}
+
+/* Before a sample of a warm cache: the roof and the other formats have emptied it. */
+static int warm_cache(void *arg)
+{
+    struct slot_calls once = *(const struct slot_calls *)arg;
+
+    once.calls = 1;
+    return run_calls(&once);
+}
+
+void slot_calls_begin(struct slot_calls *c)
+{
+    int64_t time = 0;
+
+    c->calls = 1;
+    run_calls(c); /* once for the page tables */
+    for (;;) {
+        const int64_t start = clock_ns();
+        run_calls(c);
+        time = clock_ns() - start;
+        if (time >= SAMPLE_NS / 2 || run_stop)
+            break;
+        c->calls *= 2;
+    }
+    c->call_ns = time / c->calls;
+}
+
+struct workload slot_workload(struct slot_calls *c)
+{
+    return (struct workload){ .name = c->slot->family->name,
+                              .prepare = c->slot->run->config->warm ? warm_cache : NULL,
+                              .run = run_calls,
+                              .arg = c };
+}
+
+int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner)
+{
+    const struct slot *s = c->slot;
+    struct run *run = s->run;
+    const struct dims d = s->dims;
+    const int batch = c->acts->count;
+    const size_t bytes = packed_bytes(s->family, d.rows, d.cols);
+    const struct cell cell = { .kind = "kernel",
+                               .model = model,
+                               .format = s->family->name,
+                               .isa = s->kernel->isa,
+                               .phase = batch == 1 ? "gemv" : "gemm",
+                               .rows = d.rows,
+                               .cols = d.cols,
+                               .batch = batch,
+                               .threads = c->threads,
+                               .tokens = (int64_t)c->calls * batch,
+                               .work_bytes = (int64_t)bytes * c->calls,
+                               .work_ops = 2 * (int64_t)d.rows * d.cols * batch * c->calls,
+                               .cache = run->config->warm ? "warm" : "cold",
+                               .provenance = PROVENANCE_MEASURED,
+                               .partner = partner };
+    const int64_t id = run_cell(run, &cell);
+
+    if (id > 0) {
+        run_value(run, id, "bits_per_weight", 8.0 * (double)bytes / ((double)d.rows * d.cols),
+                  "bit", PROVENANCE_DERIVED, NULL);
+        run_value(run, id, "huge_page_share", s->huge_share.value, "1", PROVENANCE_COUNTED,
+                  s->huge_share.reason);
+        run_value(run, id, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
+    }
+    return id;
+}
