@@ -14,7 +14,6 @@ struct job {
     const struct suspect *suspect;
     const struct matrix *m;
     const struct acts *x;
-    float *y;
     int ldy;
 };
 
@@ -59,32 +58,6 @@ static void try_batch(const struct suspect *s, const struct matrix *m, enum weig
     check_release(mark);
 }
 
-static void call(void *arg)
-{
-    const struct job *job = arg;
-
-    job->suspect->kernel->gemm(job->y, job->ldy, &job->m->w, job->x, 0, job->m->w.rows);
-}
-
-static void time_one(const struct suspect *s, int rows, int cols, int count)
-{
-    const size_t mark = check_mark();
-
-    check_context("timing %dx%d, %d tokens", rows, cols, count);
-    const struct matrix m = matrix_make(s->family, rows, cols, WEIGHTS_RANDOM);
-    const struct acts x = inputs_make(s->family, cols, count, INPUTS_RANDOM);
-    struct job job = { .suspect = s, .m = &m, .x = &x, .ldy = rows };
-
-    job.y = check_poisoned((size_t)count * (size_t)rows);
-    const double ns = check_time(call, &job);
-    if (ns > 0)
-        check_note("%s_gemm_%s %dx%d %d tokens %.0f ns %.2f GB/s %.1f Gop/s", s->family->name,
-                   s->kernel->isa, rows, cols, count, ns,
-                   (double)packed_bytes(s->family, rows, cols) / ns,
-                   2.0 * rows * cols * count / ns);
-    check_release(mark);
-}
-
 static void try_shape(const struct suspect *s, int rows, int cols)
 {
     const int padded = (rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
@@ -116,8 +89,6 @@ void check_gemm_body(const void *suspect)
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
         for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++)
             try_shape(s, row_counts[r], columns[c]);
-    time_one(s, 640, 640, 16);
-    time_one(s, 640, 640, 64);
 }
 
 void check_gemm(void)

@@ -15,7 +15,6 @@ struct job {
     const struct suspect *suspect;
     const struct matrix *m;
     const struct acts *x;
-    float *y;
 };
 
 static void try_range(const struct job *job, const float *want, const double *bound, int first,
@@ -54,29 +53,6 @@ static void try_matrix(const struct suspect *s, const struct matrix *m, enum wei
     check_release(mark);
 }
 
-static void call(void *arg)
-{
-    const struct job *job = arg;
-
-    job->suspect->kernel->gemv(job->y, &job->m->w, job->x, 0, job->m->w.rows);
-}
-
-static void time_one(const struct suspect *s, int rows, int cols)
-{
-    const size_t mark = check_mark();
-
-    check_context("timing %dx%d", rows, cols);
-    const struct matrix m = matrix_make(s->family, rows, cols, WEIGHTS_RANDOM);
-    const struct acts x = inputs_make(s->family, cols, 1, INPUTS_RANDOM);
-    struct job job = { .suspect = s, .m = &m, .x = &x, .y = check_poisoned((size_t)rows) };
-    const double ns = check_time(call, &job);
-
-    if (ns > 0)
-        check_note("%s_gemv_%s %dx%d %.0f ns %.2f GB/s", s->family->name, s->kernel->isa, rows,
-                   cols, ns, (double)packed_bytes(s->family, rows, cols) / ns);
-    check_release(mark);
-}
-
 static void try_shape(const struct suspect *s, int rows, int cols)
 {
     for (int weights = 0; weights < WEIGHTS_COUNT; weights++) {
@@ -98,8 +74,6 @@ void check_gemv_body(const void *suspect)
         for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++)
             if (row_counts[r] <= columns[c].rows_max)
                 try_shape(s, row_counts[r], columns[c].cols);
-    time_one(s, 640, 640);   /* in the L2 cache */
-    time_one(s, 3200, 3200); /* not */
 }
 
 void check_gemv(void)

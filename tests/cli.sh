@@ -98,6 +98,7 @@ refused "an empty element" "1,,2" model -n 1,,2
 refused "no value" "-n needs a value" model -n
 refused "--mem 5Q" "--mem 5Q" model --mem 5Q
 refused "--shape 5" "--shape 5" kernel --shape 5
+refused "--cache hot" "--cache hot.*cold or warm" kernel --shape 64x64 --cache hot
 refused "-o xml" "-o xml.*json" model -o xml
 refused "two outputs to stdout" "standard output" kernel --shape 64x64 -o json -o csv
 refused "an output in no directory" "absent/x.json: No such file" kernel --shape 64x64 \
@@ -258,7 +259,7 @@ ok "model runs a prompt at every -b and -ub, and decode once" $?
 refused "more tests than one run takes" "at most 64" model -m dummy-125M -p 1-60 -n 1-60 --db "$db"
 refused "two thread counts for one table" "threads" paper -t 1,2 --db "$db"
 mkdir -p "$dir/empty"
-run roof -t 1 -r 1 --sysroot "$dir/empty" -o json --db "$db"
+run roof -t 1 -r 1 --isa c --sysroot "$dir/empty" -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" provenance >table 2>>"$err" && ! grep -v '^fixture$' table >&2
 ok "what runs below a sysroot is marked as a fixture" $?
 
@@ -266,6 +267,43 @@ run kernel -m dummy-125M -f ternary2,i8 -b 1,3 -r 2 -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" status op rows cols format gbps samples_ns >table 2>>"$err" &&
     [ "$(grep -c '^ok.gem[vm]' table)" -eq 12 ]
 ok "kernel -m takes each linear shape of a model once, every format and batch" $?
+
+threads=1
+[ "$(nproc)" -eq 1 ] || threads=1,2
+run roof -t $threads -r 2 --isa c -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" threads metric isa value unit samples scaling streams \
+    prefetch_bytes page_bytes huge_page_share ci_low ci_high status >table 2>>"$err" &&
+    for metric in read_gbps f32_gflops i8_gops ternary_gops; do
+        grep -q "^1.$metric.c.[0-9]" table || echo "# no $metric"
+    done | grep . >&2
+[ $? -eq 1 ]
+ok "roof has every metric of the document" $?
+if [ $threads = 1 ]; then
+    skip "roof: scaling of two threads against one" "one CPU"
+else
+    [ "$(grep -c '^1.*\]	null' table)" -eq 4 ] && [ "$(grep -c '^2.*\]	[0-9]' table)" -eq 4 ]
+    ok "roof: scaling of two threads against one" $?
+fi
+
+# Every kernel that this CPU has is timed once, so that the path cannot rot.
+run kernel --shape 640x320 -b 1,64 -t $threads --isa all --cache warm -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" status format op isa threads cache >table 2>>"$err" &&
+    ! grep -v '^ok' table >&2
+ok "kernel --isa all times every kernel" $?
+run list formats -o json
+"$rows" "$out" name >formats
+for format in $(cat formats); do
+    for op in gemv gemm; do
+        grep -q "^ok	$format	$op	c	1	warm" table || echo "# no $format $op"
+    done
+done | grep . >&2
+[ -s formats ] && [ $? -eq 0 ] && [ "$(cut -f 2 table | sort -u | wc -l)" -eq "$(wc -l <formats)" ]
+ok "kernel times every format, as GEMV and as GEMM" $?
+run kernel --shape 4096x4096 -f ternary2 -b 1,64 -t 1 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" op roof_gbps roof_gops roof_share bound roof_share_low scaling \
+    huge_page_share cache >table 2>>"$err" && [ "$(grep -c '\(memory\|compute\).*cold$' table)" -eq 2 ] &&
+    ! cut -f 2-4 table | grep null >&2
+ok "kernel: both ceilings beside GEMV and GEMM, and which of them bounds" $?
 
 # ---- the paper's items, on a model that is kept in part ----
 
