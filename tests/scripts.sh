@@ -69,5 +69,54 @@ plant
 echo 'int a;' >"$tree/bench/a.c"
 finds check-style "licence" "check-style: no licence line"
 
+# ---- README's table ----
+
+cp "$root/README.md" "$tree/README.md"
+README=$tree/README.md "$root/scripts/readme-table" --write && cmp -s "$root/README.md" "$tree/README.md"
+verdict "README's performance table is what results/baseline says" $?
+
+mkdir "$tree/rows" "$tree/out"
+head='"machine":"A CPU (0123456789abcdef)","build":"0.1.0 1a2b3c4 cc 12.2 -O3"}'
+cat >"$tree/all.jsonl" <<END
+{"threads":2,"metric":"read_gbps","value":30.04,"samples":[1,2],"isa":"avx2",$head
+{"threads":2,"metric":"read_gbps","value":20,"samples":[1,2],"isa":"c",$head
+{"threads":2,"metric":"i8_gops","value":280.4,"samples":[1,2],"isa":"avx2",$head
+{"format":"i8","isa":"avx2","op":"gemv","batch":1,"threads":1,"status":"ok","samples_ns":[9,9],"median_ns":9,"gbps":1,"gops":2,"roof_share":0.1,$head
+{"format":"i8","isa":"avx2","op":"gemv","batch":1,"threads":2,"status":"ok","samples_ns":[10,10],"median_ns":10,"gbps":30,"gops":60,"roof_share":0.95,$head
+{"format":"i8","isa":"avx2","op":"gemv","batch":1,"threads":2,"status":"ok","samples_ns":[30,30],"median_ns":30,"gbps":20,"gops":40,"roof_share":0.6,$head
+{"format":"i8","isa":"avx2","op":"gemm","batch":64,"threads":2,"status":"ok","samples_ns":[5],"median_ns":5,"gbps":1,"gops":240,"roof_share":null,"note":"n = 1, alone",$head
+{"format":"i8","isa":"avx2","op":"gemm","batch":512,"threads":2,"status":"invalid","samples_ns":[],"median_ns":null,"gbps":null,"gops":null,"roof_share":null,$head
+{"model":"3B","format":"i8","isa":"avx2","phase":"decode","threads":2,"status":"ok","tokens_per_s":7.25,"roof_share":0.9,$head
+{"model":"3B","format":"i8","isa":"avx2","phase":"prefill","threads":2,"status":"ok","tokens_per_s":50,"roof_share":null,$head
+END
+"$root/scripts/readme-table" "$tree/all.jsonl" >"$tree/log" &&
+    grep -qF '| i8 | avx2 | 22.5 | 0.60 to 0.95 | 240.0 | - | - | - | 7.2 | 0.90 | 50.0 |' "$tree/log" &&
+    grep -q '^A CPU, 2 threads, tritbench 0.1.0 1a2b3c4 cc 12.2 -O3.$' "$tree/log" &&
+    grep -q '^Roof: 30.0 GB/s read-only; - Gop/s f32, 280 int8, - ' "$tree/log"
+verdict "readme-table: work by time over shapes, shares from least to most, at the most threads" $?
+
+# A program that writes the rows above instead of measuring.
+cat >"$tree/tritbench" <<END
+#!/bin/sh
+for word; do
+    case \$word in jsonl:*) cat "$tree/all.jsonl" >"\${word#jsonl:}" ;; esac
+done
+[ "\$1" != "\$FAIL" ]
+END
+chmod +x "$tree/tritbench"
+printf 'a\n<!-- performance: x -->\nold\n<!-- end of performance -->\nb\n' >"$tree/README.md"
+TRITBENCH=$tree/tritbench OUT=$tree/out BASELINE=$tree/rows README=$tree/README.md FAIL= \
+    "$root/scripts/baseline" >"$tree/log" 2>&1 && [ -s "$tree/rows/a-cpu-cc-12.2.jsonl" ] &&
+    [ "$(wc -l <"$tree/rows/a-cpu-cc-12.2.jsonl")" -eq 30 ] && [ -z "$(ls "$tree/out")" ]
+verdict "baseline: rows of roof, kernel and model in a file named by CPU and compiler" $?
+! grep -q old "$tree/README.md" && [ "$(sed -n '1p;$p' "$tree/README.md" | tr '\n' ' ')" = "a b " ] &&
+    grep -q '^| i8 | avx2 |' "$tree/README.md"
+verdict "baseline puts the table between the markers, and nothing else" $?
+rm "$tree"/rows/*
+TRITBENCH=$tree/tritbench OUT=$tree/out BASELINE=$tree/rows README=$tree/README.md FAIL=model \
+    "$root/scripts/baseline" >"$tree/log" 2>&1
+[ $? -eq 1 ] && [ -z "$(find "$tree/rows" "$tree/out" -type f)" ]
+verdict "baseline: a command that fails leaves no rows" $?
+
 echo "1..$number"
 exit $status
