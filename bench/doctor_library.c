@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "config.h"
+#include "kernels/threads.h"
 #if HAVE_PAPI
 #include <papi.h>
 #endif
@@ -188,8 +189,29 @@ static void library(struct doctor *d, const char *name, const char *soname, cons
         doctor_row(d, "library", name, "missing", tried, fix, "%s", said);
 }
 
+/* An independent measurement of what `roof` calls read_gbps; for the reader to run. */
+static void likwid_bench(struct doctor *d)
+{
+    static const char tried[] = "likwid-bench in $PATH";
+    const char *path = getenv("PATH");
+    char file[512];
+    for (size_t n; path && *path; path += n + (path[n] == ':')) {
+        n = strcspn(path, ":");
+        snprintf(file, sizeof file, "%.*s/likwid-bench", (int)(n < 400 ? n : 400), path);
+        if (access(file, X_OK) == 0) {
+            doctor_row(d, "library", "likwid-bench", "ok", tried, NULL,
+                       "%s; checks the roof: likwid-bench -t load_avx -W S0:1GB:%d", file,
+                       threads_cores());
+            return;
+        }
+    }
+    doctor_row(d, "library", "likwid-bench", "missing", tried, "apt-get install likwid",
+               "not found; it would check the roof's read_gbps");
+}
+
 void doctor_library(struct doctor *d)
 {
+    likwid_bench(d);
     library(d, "libpfm4", "libpfm.so.4", "libpfm4-dev", HAVE_LIBPFM4, probe_pfm);
     library(d, "papi", papi_soname(), "libpapi-dev", HAVE_PAPI, probe_papi);
     library(d, "likwid", "liblikwid.so.5", "likwid", HAVE_LIKWID, probe_likwid);

@@ -171,6 +171,12 @@ for kind in energy counters library meter isa memory clock host; do
     cut -f 1 table | grep -qx $kind
     ok "doctor has rows of kind $kind" $?
 done
+if command -v likwid-bench >/dev/null; then
+    grep -q "^library.likwid-bench.ok.*-W S0:1GB:[0-9]" table
+else
+    grep -q "^library.likwid-bench.missing.*apt-get install likwid" table
+fi
+ok "doctor names an independent check of the roof" $?
 cut -f 3 table | grep -qvE '^(ok|absent|denied|masked|broken|off|missing|warn|skipped)$'
 [ $? -eq 1 ]
 ok "doctor: every status is a known word" $?
