@@ -287,7 +287,7 @@ ok "roof has every metric of the document" $?
 if [ $threads = 1 ]; then
     skip "roof: scaling of two threads against one" "one CPU"
 else
-    [ "$(grep -c '^1.*\]	null' table)" -eq 4 ] && [ "$(grep -c '^2.*\]	[0-9]' table)" -eq 4 ]
+    [ "$(grep -c '^1.*\].null' table)" -eq 4 ] && [ "$(grep -c '^2.*\].[0-9]' table)" -eq 4 ]
     ok "roof: scaling of two threads against one" $?
 fi
 
@@ -300,7 +300,7 @@ run list formats -o json
 "$rows" "$out" name >formats
 for format in $(cat formats); do
     for op in gemv gemm; do
-        grep -q "^ok	$format	$op	c	1	warm" table || echo "# no $format $op"
+        grep -q "^ok.$format.$op.c.1.warm" table || echo "# no $format $op"
     done
 done >missing
 cat missing >&2
