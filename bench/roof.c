@@ -124,6 +124,7 @@ static int64_t timed(struct roof *roof, enum roof_metric metric)
 /* ---- the fastest read ---- */
 
 enum { TURNS = 7, FIRST_TURNS = 2, FINALISTS = 8, WAYS_MAX = 64 };
+static const int64_t TUNE_NS = 3000000000;
 
 /* A way to read, and how long it took. */
 struct way {
@@ -161,22 +162,24 @@ static void take_way(struct roof *roof, const struct way *way)
     roof->prefetch = way->prefetch;
 }
 
-/* The way with the least median time: all ways take turns, then the fastest of them some more. */
+/* The way with the least median time: all ways take turns, then the fastest of them some more,
+ * while there is time. */
 void roof_tune(struct roof *roof, int passes)
 {
     struct way ways[WAYS_MAX];
     const int count = list_ways(roof, ways);
 
+    const int64_t late = clock_ns() + TUNE_NS;
+
     roof->passes = 1;
-    for (int turn = 0; turn < TURNS; turn++) {
+    for (int turn = 0; turn < TURNS && (!turn || clock_ns() < late); turn++) {
         const int left = turn < FIRST_TURNS ? count : FINALISTS;
         for (int i = 0; i < left; i++) {
             take_way(roof, &ways[i]);
             ways[i].time[turn] = (double)timed(roof, ROOF_READ);
             ways[i].median = stats_median(ways[i].time, turn + 1);
         }
-        if (turn + 1 >= FIRST_TURNS)
-            qsort(ways, (size_t)left, sizeof *ways, by_median);
+        qsort(ways, (size_t)left, sizeof *ways, by_median);
     }
     take_way(roof, &ways[0]);
     roof->passes = passes;
