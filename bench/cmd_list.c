@@ -57,7 +57,7 @@ static int list_models(struct outputs *outputs)
         for (int c = 9; c < count; c++)
             json_object_set_new(
                 row, columns[c].member,
-                json_integer((json_int_t)model_bytes(s, families[c - 9], s->layers)));
+                json_integer((json_int_t)model_bytes(s, families[c - 9], &f16, s->layers)));
     }
     int error = outputs_rows(outputs, rows, columns, "Models", NULL);
     json_decref(rows);

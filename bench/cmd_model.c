@@ -5,6 +5,7 @@
 #include <string.h>
 #include "bench/command.h"
 #include "bench/passes.h"
+#include "bench/profile.h"
 #include "bench/rows.h"
 #include "kernels/cpu.h"
 
@@ -26,7 +27,9 @@ static const struct column columns[] = {
     { "ci_high_ms", "to", "%.2f" },
     { "roof_share", "of roof", "%.2f" },
     { "weights_bytes", "weights", "bytes" },
-    { "kv_bytes", "KV", "bytes" },
+    { "kv_bytes", "KV cache", "bytes" },
+    { "kv", "KV", "%s" },
+    { "head", "head", "%s" },
     { "rss_peak_bytes", "RSS peak", "bytes" },
     { "provenance", "provenance", "%s" },
     { "status", "status", "%s" },
@@ -114,15 +117,15 @@ static void list_specs(struct specs *specs, const struct config *c, const struct
             wanted |= !strcmp(c->formats.values[i], families[f]->name);
         for (int i = 0; wanted && i < (c->isas.count ? c->isas.count : 1); i++) {
             const char *isa = c->isas.count ? c->isas.values[i] : NULL;
-            int resident = s->layers;
+            struct pass_spec spec = pass_spec(c, s, families[f], isa);
             if (isa && !kernel_find(families[f], isa, cpu))
                 continue;
             if (c->layers_resident > 0 && c->layers_resident < s->layers)
-                resident = (int)c->layers_resident;
+                spec.resident = (int)c->layers_resident;
             if (c->layers_resident < 0)
-                resident = pass_cycled_layers(s, families[f], llc_bytes);
+                spec.resident = pass_cycled_layers(&spec, llc_bytes);
             if (specs->count < SPECS_MAX)
-                specs->list[specs->count++] = (struct pass_spec){ s, families[f], isa, resident };
+                specs->list[specs->count++] = spec;
         }
     }
 }
@@ -209,6 +212,8 @@ int cmd_model(const struct config *config)
         run.outputs, rows, columns, NULL,
         "Medians. `of roof`: what a token must read by its time, as a share of the read-only "
         "bandwidth of the same rounds. Energy: no meter is read by this version.");
+    if (config->profile)
+        profile_table(run.outputs, rows);
     json_decref(rows);
     return run_close(&run);
 }

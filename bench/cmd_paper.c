@@ -78,7 +78,7 @@ static double predict_build(const struct rates *rates, const struct pass_spec *s
     const double outer = shape_parameters(s) - shape_linear_weights(s);
 
     return (linear * PACK_NS[spec->family->element] + outer * PACK_NS[ELEMENT_F16] +
-            (double)model_bytes(s, spec->family, spec->resident) * CLEAR_NS) /
+            (double)model_bytes(s, spec->family, spec->head, spec->resident) * CLEAR_NS) /
            rates->threads;
 }
 
@@ -128,9 +128,9 @@ static void plan_specs(struct entry *e, const struct run *run, int threads)
         if (!wanted || e->count == SPECS_MAX || (isa && !kernel_find(families[f], isa, run->cpu)))
             continue;
         struct pass_spec *spec = &e->specs[e->count++];
-        *spec = (struct pass_spec){ e->shape, families[f], isa, e->shape->layers };
+        *spec = pass_spec(c, e->shape, families[f], isa);
         if (pass_bytes(spec, e->tests, TESTS, threads) > run_memory(run))
-            spec->resident = pass_cycled_layers(e->shape, families[f], run->host.llc_bytes);
+            spec->resident = pass_cycled_layers(spec, run->host.llc_bytes);
     }
 }
 
@@ -149,7 +149,7 @@ static struct pass_test plan_prefill(const struct config *c)
 static void plan_tests(struct entry *e, const struct rates *rates, const struct config *c)
 {
     const struct pass_test one = { .n_gen = 1, .batch = 512, .parallel = 1 };
-    const struct pass_spec f16_spec = { e->shape, &f16, NULL, e->shape->layers };
+    const struct pass_spec f16_spec = pass_spec(c, e->shape, &f16, NULL);
     const double steps = 4e8 / predict(rates, &f16_spec, &one);
     const int quick_steps = steps < 1 ? 1 : steps > 8 ? 8 : (int)steps;
     const int standard = c->full ? 20 : steps < 0.25 ? 6 : 8;

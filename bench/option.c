@@ -56,9 +56,12 @@ const struct option_row option_rows[] = {
         "memory that may be used, e.g. 20G, 512M or bytes (default: what is free)"),
     ROW(NULL, "layers-resident", "N", OPTION_LAYERS, layers_resident, 1, TOKENS_MAX, CMD_MODEL,
         "layers in memory: all, auto (as few as still defeat the caches) or a number"),
-    ROW(NULL, "cache", "STATE", OPTION_CACHE, warm, 0, 0, CMD_KERNEL,
-        "weights before each call: cold (default: copies in turn, 8 times the last-level cache) or "
-        "warm"),
+    ROW(NULL, "cache", "cold|warm", OPTION_CHOICE, warm, 0, 0, CMD_KERNEL,
+        "weights before each call: cold (default: copies in turn, 8 times the last-level cache) or warm"),
+    ROW(NULL, "kv", "f16|i8", OPTION_CHOICE, kv_i8, 0, 0, CMD_MODEL | CMD_PAPER, "KV cache: f16 (default) or i8, with a scale for each head and position"),
+    ROW(NULL, "head", "f16|i8", OPTION_CHOICE, head_i8, 0, 0, CMD_MODEL | CMD_PAPER, "LM head: f16 (default) or i8, with int8 activations"),
+    ROW(NULL, "profile", NULL, OPTION_FLAG, profile, 0, 0, CMD_MODEL,
+        "share of each part of a pass, from passes of their own that no sample is taken of"),
     ROW(NULL, "only", "LIST", OPTION_TEXT_LIST, only, 0, 0, CMD_PAPER,
         "items of the paper: table1, fig2, fig3"),
     ROW(NULL, "quick", NULL, OPTION_FLAG, quick, 0, 0, CMD_PAPER, "seven sizes in at most about 8 minutes (default)"),
@@ -341,12 +344,15 @@ static int parse_layers(void *field, struct config *config, const struct word *w
     return 0;
 }
 
-static int parse_cache(void *field, struct config *config, const struct word *w)
+/* The row's value is both words: the first is false, the second true. */
+static int parse_choice(void *field, struct config *config, const struct word *w)
 {
     (void)config;
-    *(bool *)field = strcmp(w->value, "warm") == 0;
-    if (!*(bool *)field && strcmp(w->value, "cold") != 0)
-        return refuse(w, "expected cold or warm");
+    const char *no = w->row->value, *yes = strchr(no, '|') + 1;
+    const int n = (int)(yes - no - 1);
+    *(bool *)field = strcmp(w->value, yes) == 0;
+    if (!*(bool *)field && (strlen(w->value) != (size_t)n || strncmp(w->value, no, (size_t)n) != 0))
+        return refuse(w, "expected %.*s or %s", n, no, yes);
     return 0;
 }
 
@@ -369,7 +375,7 @@ static parse_fn *const parsers[] = {
     [OPTION_TEXT] = parse_text,         [OPTION_TEXT_LIST] = parse_text_list,
     [OPTION_PAIR] = parse_pair,         [OPTION_SHAPE] = parse_shape,
     [OPTION_SIZE] = parse_size,         [OPTION_OUTPUT] = parse_output,
-    [OPTION_LAYERS] = parse_layers,     [OPTION_CACHE] = parse_cache,
+    [OPTION_LAYERS] = parse_layers,     [OPTION_CHOICE] = parse_choice,
     [OPTION_SEED] = parse_seed,
 };
 
@@ -485,13 +491,10 @@ int option_parse(struct config *config, unsigned command, int argc, char **argv,
             return -EINVAL;
         }
     }
-    if (config->quick && config->full) {
-        snprintf(why, why_size, "--quick --full: only one of them");
-        return -EINVAL;
-    }
-    if (config->rows > 0 && config->models.count > 0) {
-        snprintf(why, why_size, "--shape with --model: only one of them");
-        return -EINVAL;
-    }
-    return 0;
+    const char *both = config->quick && config->full                  ? "--quick --full"
+                       : config->rows > 0 && config->models.count > 0 ? "--shape with --model"
+                                                                      : NULL;
+    if (both)
+        snprintf(why, why_size, "%s: only one of them", both);
+    return both ? -EINVAL : 0;
 }

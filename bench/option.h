@@ -56,6 +56,8 @@ struct config {
     int64_t memory_bytes;    /* --mem; 0: what is free */
     int64_t layers_resident; /* 0: all; -1: as few as the rule allows (auto) */
     bool warm;               /* --cache warm */
+    bool profile;
+    bool kv_i8, head_i8;
     bool quick, full, help, version;
     const char *db, *sysroot, *run; /* db: never NULL; sysroot: "" without --sysroot */
     char arguments[1024];           /* the words after the command, for the record */
@@ -75,7 +77,7 @@ enum option_kind {
     OPTION_SIZE,
     OPTION_OUTPUT,
     OPTION_LAYERS,
-    OPTION_CACHE,
+    OPTION_CHOICE,
     OPTION_SEED,
 };
 

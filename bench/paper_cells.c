@@ -24,7 +24,8 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
 {
     static const char sql[] =
         "SELECT id, coalesce(partner, id), threads, layers_resident, layers, n_prompt, tokens, "
-        "work_bytes, status, reason, provenance FROM cell WHERE run = ?1 AND kind = 'model' AND "
+        "work_bytes, status, reason, provenance, kv, head FROM cell WHERE run = ?1 AND kind = "
+        "'model' AND "
         "model = ?2 AND format = ?3 AND phase = ?4 ORDER BY id DESC LIMIT 1";
     sqlite3_stmt *s = NULL;
     bool there = false;
@@ -49,6 +50,8 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
         snprintf(c->status, sizeof c->status, "%s", rows_text(s, 8));
         snprintf(c->reason, sizeof c->reason, "%s", rows_text(s, 9));
         snprintf(c->provenance, sizeof c->provenance, "%s", rows_text(s, 10));
+        snprintf(c->kv, sizeof c->kv, "%s", rows_text(s, 11));
+        snprintf(c->head, sizeof c->head, "%s", rows_text(s, 12));
         if (strcmp(c->status, "invalid")) /* no speed without correctness */
             c->ns = rows_samples(db, c->id, &c->n);
         if (c->n)

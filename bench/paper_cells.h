@@ -19,7 +19,7 @@ struct paper_cell {
     int64_t group; /* of the cells that were measured in the same rounds */
     int threads, layers_resident, layers, n_prompt;
     double tokens, work_bytes;
-    char status[16], reason[PAPER_REASON_MAX], provenance[16];
+    char status[16], reason[PAPER_REASON_MAX], provenance[16], kv[8], head[8];
     double *ns;
     int n;
     struct summary times; /* of one sample; NaN without samples */

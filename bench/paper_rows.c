@@ -92,6 +92,10 @@ static void note_of(char *note, const struct paper_cell *c, const char *item, co
     if (!strcmp(c->provenance, "cycled"))
         at += snprintf(note + at, TEXT_MAX - (size_t)at, "cycled %d/%d layers; ",
                        c->layers_resident, c->layers);
+    if (!strcmp(c->kv, "i8"))
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "KV cache in int8; ");
+    if (!strcmp(c->head, "i8"))
+        at += snprintf(note + at, TEXT_MAX - (size_t)at, "LM head in int8; ");
     if (c->n && c->n < 6)
         at += snprintf(note + at, TEXT_MAX - (size_t)at, "n = %d < 6; ", c->n);
     if (!same_rounds)

@@ -4,15 +4,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/profile.h"
 #include "bench/verify.h"
 
 enum { SPECS_MAX = 32, CACHE_FACTOR = 8, RESIDENT_MIN = 2, ROOF_PASSES = 8 };
 
+struct pass_spec pass_spec(const struct config *c, const struct shape *s, const struct family *f,
+                           const char *isa)
+{
+    return (struct pass_spec){ .shape = s,
+                               .family = f,
+                               .head = c->head_i8 ? &i8 : &f16,
+                               .kv = c->kv_i8 ? KV_I8 : KV_F16,
+                               .isa = isa,
+                               .resident = s->layers };
+}
+
 /* ---- sizes ---- */
 
-static struct session_plan plan_for(const struct pass_test *tests, int count)
+static struct session_plan plan_for(const struct pass_spec *spec, const struct pass_test *tests,
+                                    int count)
 {
-    struct session_plan plan = { 1, 1, 1 };
+    struct session_plan plan = { 1, 1, 1, spec->kv };
 
     for (int i = 0; i < count; i++) {
         const struct pass_test *t = &tests[i];
@@ -26,14 +39,19 @@ static struct session_plan plan_for(const struct pass_test *tests, int count)
     return plan;
 }
 
+static size_t weights_of(const struct pass_spec *spec, int layers)
+{
+    return model_bytes(spec->shape, spec->family, spec->head, layers);
+}
+
 int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
                    int threads)
 {
-    const struct session_plan plan = plan_for(tests, count);
+    const struct session_plan plan = plan_for(spec, tests, count);
     size_t kv, scratch;
 
     session_bytes(spec->shape, &plan, threads, &kv, &scratch);
-    return (int64_t)(model_bytes(spec->shape, spec->family, spec->resident) + kv + scratch +
+    return (int64_t)(weights_of(spec, spec->resident) + kv + scratch +
                      (size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
 }
 
@@ -41,9 +59,10 @@ int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *te
 {
     const struct shape *s = spec->shape;
     const size_t row = (size_t)s->hidden * sizeof(uint16_t);
-    const size_t unread = s->tied_embeddings ? 0 : (size_t)s->vocab * row; /* one row is read */
-    const size_t weights = model_bytes(s, spec->family, s->layers) - unread + row;
-    const double position = 2.0 * s->layers * s->kv_heads * ((s->head_dim + 7) / 8 * 8) * 2;
+    const bool one = s->tied_embeddings && spec->head == &f16; /* one matrix, read by the head */
+    const size_t unread = one ? 0 : (size_t)s->vocab * row;
+    const size_t weights = weights_of(spec, s->layers) - unread + row;
+    const double position = (double)session_position_bytes(s, spec->kv);
     const double depth = test->n_depth + (test->n_gen + 1) / 2.0; /* the mean of the steps */
 
     if (!test->n_gen)
@@ -60,13 +79,13 @@ int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test
     return (int64_t)(2 * (shape_linear_weights(s) * tokens + heads * s->vocab * s->hidden));
 }
 
-int pass_cycled_layers(const struct shape *s, const struct family *f, int64_t llc_bytes)
+int pass_cycled_layers(const struct pass_spec *spec, int64_t llc_bytes)
 {
-    const int64_t layer = (int64_t)(model_bytes(s, f, 2) - model_bytes(s, f, 1));
+    const int64_t layer = (int64_t)(weights_of(spec, 2) - weights_of(spec, 1));
     const int64_t layers = (CACHE_FACTOR * llc_bytes + layer - 1) / layer;
     const int64_t wanted = layers > RESIDENT_MIN ? layers : RESIDENT_MIN;
 
-    return (int)(wanted < s->layers ? wanted : s->layers);
+    return (int)(wanted < spec->shape->layers ? wanted : spec->shape->layers);
 }
 
 int pass_group(const struct pass_spec *specs, int count, const struct pass_test *tests,
@@ -170,7 +189,8 @@ static void unload(struct loaded *l)
 static int check_kernels(struct loaded *l, uint64_t seed)
 {
     const struct model *m = l->model;
-    int error = verify_matrix(&f16, m->head_kernel, &m->head, seed, l->why, sizeof l->why);
+    int error =
+        verify_matrix(m->head_family, m->head_kernel, &m->head, seed, l->why, sizeof l->why);
 
     for (int i = 0; i < LINEARS && !error; i++)
         error = verify_matrix(m->family, m->kernel, &m->layers[0].linear[i], seed, l->why,
@@ -198,7 +218,7 @@ static int touch(struct loaded *l, const struct pass_test *tests, int count)
 static void load(struct run *run, struct loaded *l, const struct pass_spec *spec,
                  const struct pass_test *tests, int count)
 {
-    const struct session_plan plan = plan_for(tests, count);
+    const struct session_plan plan = plan_for(spec, tests, count);
     const uint64_t seed = run->config->seed;
     const char *sysroot = run->config->sysroot;
     const bool reset = !memory_reset_peak(sysroot);
@@ -207,7 +227,7 @@ static void load(struct run *run, struct loaded *l, const struct pass_spec *spec
     *l = (struct loaded){ .spec = spec, .random = seed | 1, .status = "failed" };
     run_progress(run, "%s %s: building %d of %d layers", spec->shape->name, spec->family->name,
                  spec->resident, spec->shape->layers);
-    int error = model_build(&l->model, spec->shape, spec->family, spec->isa, run->cpu,
+    int error = model_build(&l->model, spec->shape, spec->family, spec->head, spec->isa, run->cpu,
                             spec->resident, seed, run->pool, l->why, sizeof l->why);
     if (!error)
         error = session_open(&l->session, l->model, run->pool, &plan, l->why, sizeof l->why);
@@ -242,6 +262,11 @@ static void load(struct run *run, struct loaded *l, const struct pass_spec *spec
 
 /* ---- cells ---- */
 
+static const char *provenance_of(const struct pass_spec *spec)
+{
+    return spec->resident < spec->shape->layers ? PROVENANCE_CYCLED : PROVENANCE_MEASURED;
+}
+
 int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pass_test *test,
                   int threads, int64_t predicted_ns, int64_t partner)
 {
@@ -265,7 +290,9 @@ int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pa
         .work_ops = pass_work_ops(spec, test),
         .predicted_bytes = pass_bytes(spec, test, 1, threads),
         .predicted_ns = predicted_ns,
-        .provenance = spec->resident < s->layers ? PROVENANCE_CYCLED : PROVENANCE_MEASURED,
+        .kv = kv_names[spec->kv],
+        .head = spec->head->name,
+        .provenance = provenance_of(spec),
         .partner = partner,
     };
     return run_cell(run, &cell);
@@ -281,7 +308,7 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     size_t kv, scratch;
 
     /* Of this test alone: the session may be larger, for the others. */
-    const struct session_plan plan = plan_for(test, 1);
+    const struct session_plan plan = plan_for(l->spec, test, 1);
     session_bytes(m->shape, &plan, threads_count(run->pool), &kv, &scratch);
     run_value(run, cell, "weights_bytes", (double)m->weights_bytes, "B", PROVENANCE_DERIVED, NULL);
     run_value(run, cell, "kv_bytes", (double)kv, "B", PROVENANCE_DERIVED, NULL);
@@ -292,6 +319,31 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     run_value(run, cell, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
 }
 
+/* As many passes as there were samples, the formats in turn, apart from the samples. */
+static void profile_test(struct run *run, const struct workload *workloads, const int64_t *cells,
+                         int count, int repetitions)
+{
+    struct profile profiles[SPECS_MAX];
+    int64_t total[SPECS_MAX] = { 0 };
+    int error = 0;
+
+    for (int i = 0; i < count; i++)
+        profiles[i] = (struct profile){ .clock_ns = clock_ns };
+    for (int round = 0; round < repetitions; round++)
+        for (int i = 0; i < count && !error && !run_stop; i++) {
+            struct loaded *l = workloads[i].arg;
+            rewind_session(l);
+            l->session->profile = &profiles[i];
+            const int64_t start = clock_ns();
+            error = workloads[i].run(l);
+            total[i] += clock_ns() - start;
+            l->session->profile = NULL;
+        }
+    for (int i = 0; i < count && !error && !run_stop; i++)
+        profile_store(run, cells[i], &profiles[i], total[i], repetitions,
+                      provenance_of(((const struct loaded *)workloads[i].arg)->spec));
+}
+
 /* One test on all models that were built. */
 static void measure_test(struct run *run, struct roof *roof, struct loaded *models, int count,
                          const struct pass_test *test, pass_predict_fn *predict, const void *arg)
@@ -300,7 +352,7 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
     int64_t cells[SPECS_MAX + 1], partner = 0;
     struct roof_arg read = { roof, ROOF_READ };
     const bool have_roof = test->n_gen && roof;
-    int n = 0;
+    int n = 0, error = 0;
 
     if (have_roof) {
         cells[n] = partner = roof_cell(roof, ROOF_READ, 0);
@@ -336,9 +388,12 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
                                .steady_deviation = 0.05,
                                .seed = run->config->seed };
     if (n > have_roof && !run->broken)
-        run_measure(run, workloads, cells, n, &plan);
+        error = run_measure(run, workloads, cells, n, &plan);
     else if (have_roof)
         run_status(run, cells[0], "skipped", "nothing to compare with");
+    if (run->config->profile && !error && !run->broken)
+        profile_test(run, workloads + have_roof, cells + have_roof, n - have_roof,
+                     test->repetitions);
 }
 
 void pass_measure(struct run *run, struct roof *roof, const struct pass_spec *specs, int count,

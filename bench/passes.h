@@ -14,9 +14,15 @@
 struct pass_spec {
     const struct shape *shape;
     const struct family *family;
+    const struct family *head; /* of the LM head */
+    enum kv_type kv;
     const char *isa; /* NULL: the best */
     int resident;    /* layers in memory; fewer than the shape's: cycled */
 };
+
+/* The whole model, with the KV cache and the head that the options ask for. */
+struct pass_spec pass_spec(const struct config *c, const struct shape *s, const struct family *f,
+                           const char *isa);
 
 /* What is timed on it. A prompt of n_prompt tokens, or n_gen decode steps, for each of `parallel`
  * sequences that hold n_depth positions already. One of n_prompt and n_gen is 0. */
@@ -37,7 +43,7 @@ int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test
 
 /* The layers that a cycled model keeps: at least 8 times the last-level cache, two at least, or all
  * of them (truth rule 7). */
-int pass_cycled_layers(const struct shape *s, const struct family *f, int64_t llc_bytes);
+int pass_cycled_layers(const struct pass_spec *spec, int64_t llc_bytes);
 
 /* How many of specs[0], specs[1], ... fit into `memory` together; at least 1. */
 int pass_group(const struct pass_spec *specs, int count, const struct pass_test *tests,

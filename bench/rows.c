@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/profile.h"
 #include "bench/roofline.h"
 #include "bench/run.h"
 #include "bench/table.h"
@@ -361,10 +362,11 @@ static json_t *whole_or_real(double value)
 
 static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
 {
-    static const char *const names[] = { "model",           "format",  "isa",     "phase",
-                                         "n_prompt",        "n_gen",   "n_depth", "batch",
-                                         "parallel",        "threads", "status",  "provenance",
-                                         "layers_resident", "layers",  NULL };
+    static const char *const names[] = {
+        "model",           "format", "isa",      "phase",   "n_prompt", "n_gen",
+        "n_depth",         "batch",  "parallel", "threads", "status",   "provenance",
+        "layers_resident", "layers", "kv",       "head",    NULL
+    };
     static const char *const values[] = { "weights_bytes",  "kv_bytes",   "scratch_bytes",
                                           "rss_peak_bytes", "zero_share", NULL };
     json_t *row = json_object(), *source = json_object();
@@ -386,6 +388,7 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
     json_object_set_new(row, "energy_provenance", json_null());
     json_object_set_new(row, "counters", counters(db, cell_id(cell)));
     copy_columns(row, cell, (const char *const[]){ "predicted_bytes", "predicted_ns", NULL });
+    json_object_set_new(row, "profile", profile_object(db, cell_id(cell)));
     finish_row(row, cell, t.n, roofline.share, machine, build);
     free(t.ns);
     json_decref(source);

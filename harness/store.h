@@ -14,7 +14,7 @@
 #include "harness/host.h"
 #include "harness/meter.h"
 
-enum { STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 2 };
 
 /* Provenance of a value: truth rule 1. The schema's CHECK holds the same words. */
 #define PROVENANCE_MEASURED "measured"
@@ -58,6 +58,7 @@ struct cell {
     int64_t work_ops;   /* operations of one sample; a multiply-add is two */
     int64_t predicted_bytes, predicted_ns;
     const char *cache;      /* "cold", "warm" */
+    const char *kv, *head;  /* of a model's KV cache and LM head: "f16", "i8" */
     const char *provenance; /* NOT NULL: measured or cycled */
     int64_t partner;        /* the id of the cell whose rounds are paired with this one's, or 0 */
 };

@@ -160,6 +160,8 @@ int64_t store_cell(struct store *store, int64_t run, const struct cell *cell)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         store_sql_int_or_null(&b, numbers[i]);
     store_sql_text_or_null(&b, cell->cache);
+    store_sql_text_or_null(&b, cell->kv);
+    store_sql_text_or_null(&b, cell->head);
     store_sql_text(&b, cell->provenance);
     store_sql_int_or_null(&b, cell->partner);
     error = store_sql_run(store, &b, NULL, "add a cell");

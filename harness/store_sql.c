@@ -21,11 +21,12 @@ static const char *const sql[STATEMENTS] = {
                 " VALUES (?, ?, ?, ?, ?, " NOW ", 'running')",
     [RUN_END] = "UPDATE run SET status = ?2, ended_at = " NOW " WHERE id = ?1",
     [FACT_ADD] = "INSERT INTO fact (run, name, value, reason) VALUES (?, ?, ?, ?)",
-    [CELL_ADD] = "INSERT INTO cell (run, kind, item, model, format, isa, phase, rows, cols,"
-                 " n_prompt, n_gen, n_depth, batch, parallel, threads, layers_resident, layers,"
-                 " tokens, work_bytes, work_ops, predicted_bytes, predicted_ns, cache, provenance,"
-                 " partner, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                 " ?, ?, ?, ?, ?, ?, ?, 'running')",
+    [CELL_ADD] =
+        "INSERT INTO cell (run, kind, item, model, format, isa, phase, rows, cols,"
+        " n_prompt, n_gen, n_depth, batch, parallel, threads, layers_resident, layers,"
+        " tokens, work_bytes, work_ops, predicted_bytes, predicted_ns, cache, kv, head,"
+        " provenance, partner, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
     [CELL_STATUS] = "UPDATE cell SET status = ?2, reason = ?3 WHERE id = ?1",
     [SAMPLE_ADD] = "INSERT INTO sample (cell, round, order_in_round, start_ns, time_ns)"
                    " VALUES (?, ?, ?, ?, ?)",

@@ -14,42 +14,60 @@
 #include <string.h>
 #include "model/scratch.h"
 
+const char *const part_names[PARTS] = {
+    [PART_EMBEDDING] = "embedding",
+    [PART_NORMS] = "norms",
+    [PART_QKV] = "linear_qkv",
+    [PART_ROPE] = "rope_kv",
+    [PART_ATTENTION] = "attention",
+    [PART_O] = "linear_o",
+    [PART_GATE_UP] = "linear_gate_up",
+    [PART_ACTIVATION] = "activation",
+    [PART_DOWN] = "linear_down",
+
+    [PART_HEAD] = "head",
+};
+
 static void attention_block(struct session *s, const struct batch *b, int l, const struct layer *w)
 {
     const struct shape *shape = s->model->shape;
     struct scratch *c = s->scratch;
-    struct acts x = ops_prepare(s, c->h, c->hidden_stride, w->attn_norm, shape->hidden);
+    const enum act_kind act = s->model->family->act;
+    struct acts x =
+        ops_prepare(s, act, c->h, c->tokens, c->hidden_stride, w->attn_norm, shape->hidden);
     const struct product qkv[] = {
-        { c->q, c->q_stride, &w->linear[LINEAR_Q] },  /* (tokens, heads * dim) */
-        { c->k, c->kv_stride, &w->linear[LINEAR_K] }, /* (tokens, kv_heads * dim) */
-        { c->v, c->kv_stride, &w->linear[LINEAR_V] },
+        { c->q, NULL, c->q_stride, &w->linear[LINEAR_Q] },  /* (tokens, heads * dim) */
+        { c->k, NULL, c->kv_stride, &w->linear[LINEAR_K] }, /* (tokens, kv_heads * dim) */
+        { c->v, NULL, c->kv_stride, &w->linear[LINEAR_V] },
     };
-    const struct product o = { c->out, c->hidden_stride, &w->linear[LINEAR_O] };
+    const struct product o = { c->out, c->h, c->hidden_stride, &w->linear[LINEAR_O] };
 
-    ops_linear(s, s->model->kernel, qkv, 3, &x);
+    ops_linear(s, PART_QKV, s->model->kernel, qkv, 3, &x);
     ops_rotate_and_store(s, b, l);
     ops_attend(s, b, l);
-    x = ops_prepare(s, c->mixed, c->q_stride, w->attn_sub_norm, shape->heads * shape->head_dim);
-    ops_linear(s, s->model->kernel, &o, 1, &x);
-    ops_add(s);
+    x = ops_prepare(s, act, c->mixed, c->tokens, c->q_stride, w->attn_sub_norm,
+                    shape->heads * shape->head_dim);
+    ops_linear(s, PART_O, s->model->kernel, &o, 1, &x);
 }
 
 static void ffn_block(struct session *s, const struct layer *w)
 {
     const struct shape *shape = s->model->shape;
     struct scratch *c = s->scratch;
-    struct acts x = ops_prepare(s, c->h, c->hidden_stride, w->ffn_norm, shape->hidden);
+    const enum act_kind act = s->model->family->act;
+    struct acts x =
+        ops_prepare(s, act, c->h, c->tokens, c->hidden_stride, w->ffn_norm, shape->hidden);
     const struct product gate_up[] = {
-        { c->gate, c->ffn_stride, &w->linear[LINEAR_GATE] }, /* (tokens, intermediate) */
-        { c->up, c->ffn_stride, &w->linear[LINEAR_UP] },
+        { c->gate, NULL, c->ffn_stride, &w->linear[LINEAR_GATE] }, /* (tokens, intermediate) */
+        { c->up, NULL, c->ffn_stride, &w->linear[LINEAR_UP] },
     };
-    const struct product down = { c->out, c->hidden_stride, &w->linear[LINEAR_DOWN] };
+    const struct product down = { c->out, c->h, c->hidden_stride, &w->linear[LINEAR_DOWN] };
 
-    ops_linear(s, s->model->kernel, gate_up, 2, &x);
+    ops_linear(s, PART_GATE_UP, s->model->kernel, gate_up, 2, &x);
     ops_gate(s);
-    x = ops_prepare(s, c->gate, c->ffn_stride, w->ffn_sub_norm, shape->intermediate);
-    ops_linear(s, s->model->kernel, &down, 1, &x);
-    ops_add(s);
+    x = ops_prepare(s, act, c->gate, c->tokens, c->ffn_stride, w->ffn_sub_norm,
+                    shape->intermediate);
+    ops_linear(s, PART_DOWN, s->model->kernel, &down, 1, &x);
 }
 
 /* Every token's position in its sequence; -EINVAL when one is out of range. */
@@ -70,6 +88,12 @@ static int place(struct session *s, const struct batch *b)
         c->position[t] = c->next[sequence]++;
         c->last[sequence] = t;
     }
+    c->blocks = 0;
+    for (int t = 0; t < b->count; t++)
+        if (!t || b->sequence[t] != b->sequence[t - 1] ||
+            t - c->block[c->blocks - 1] == ATTEND_QUERIES)
+            c->block[c->blocks++] = t;
+    c->block[c->blocks] = b->count;
     c->tokens = b->count;
     return 0;
 }
@@ -105,17 +129,16 @@ static void head(struct session *s, float *logits)
 
     for (int first = 0; first < s->plan.sequences; first++) {
         int rows = 0; /* neighbours go together, as one GEMM */
-        for (; first + rows < s->plan.sequences && c->last[first + rows] >= 0; rows++) {
-            float *x = c->normed + (size_t)rows * (size_t)c->hidden_stride;
-            const size_t from = (size_t)c->last[first + rows] * (size_t)c->hidden_stride;
-            m->act->rmsnorm(x, c->h + from, m->final_norm, hidden, MODEL_RMS_EPS);
-            memset(x + hidden, 0, (size_t)(padded_cols(hidden) - hidden) * sizeof *x);
-        }
+        for (; first + rows < s->plan.sequences && c->last[first + rows] >= 0; rows++)
+            memcpy(c->out + (size_t)rows * (size_t)c->hidden_stride,
+                   c->h + (size_t)c->last[first + rows] * (size_t)c->hidden_stride,
+                   (size_t)hidden * sizeof *c->out);
         if (!rows)
             continue;
-        const struct acts x = { .f32 = c->normed, .count = rows, .stride = c->hidden_stride };
-        const struct product p = { logits + (size_t)first * (size_t)vocab, vocab, &m->head };
-        ops_linear(s, m->head_kernel, &p, 1, &x);
+        const struct acts x = ops_prepare(s, m->head_family->act, c->out, rows, c->hidden_stride,
+                                          m->final_norm, hidden);
+        const struct product p = { logits + (size_t)first * (size_t)vocab, NULL, vocab, &m->head };
+        ops_linear(s, PART_HEAD, m->head_kernel, &p, 1, &x);
         first += rows;
     }
 }
@@ -127,7 +150,10 @@ int forward(struct session *s, const struct batch *b, float *logits)
 
     if (error)
         return error;
+    if (s->profile)
+        s->profile->mark = s->profile->clock_ns();
     embed(s, b);
+    ops_lap(s, PART_EMBEDDING);
     for (int l = 0; l < m->shape->layers; l++) {
         const struct layer *w = &m->layers[l % m->layers_resident];
         if (s->cancel && *s->cancel)

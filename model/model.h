@@ -62,66 +62,97 @@ struct layer {
 
 struct model {
     const struct shape *shape;
-    const struct family *family;
-    const struct kernel *kernel;      /* of the linear layers */
-    const struct kernel *head_kernel; /* of f16, for the LM head */
+    const struct family *family, *head_family; /* of the linear layers, of the LM head */
+    const struct kernel *kernel, *head_kernel;
     const struct act_kernels *act;
     uint64_t seed;
-    int layers_resident;       /* R; layer l runs on weights l mod R */
-    struct layer *layers;      /* (layers_resident) */
-    struct wmat head;          /* f16, (vocab, hidden) */
-    const uint16_t *embedding; /* FP16 (vocab, hidden); NULL when tied: rows come from the head */
-    const float *final_norm;   /* (hidden) */
-    const float *rope;         /* (head_dim / 2): frequencies */
-    double zero_share;         /* zeros among the ternary weights; 0 for other formats */
-    size_t weights_bytes;      /* of the whole model: all layers, embedding, head, norms, scales */
-    size_t resident_bytes;     /* of what is in memory: the same unless cycled */
+    int layers_resident;  /* R; layer l runs on weights l mod R */
+    struct layer *layers; /* (layers_resident) */
+    struct wmat head;     /* (vocab, hidden) */
+    const uint16_t
+        *embedding;          /* FP16 (vocab, hidden); NULL: tied, and rows come from an f16 head */
+    const float *final_norm; /* (hidden) */
+    const float *rope;       /* (head_dim / 2): frequencies */
+    double zero_share;       /* zeros among the ternary weights; 0 for other formats */
+    size_t weights_bytes;    /* of the whole model: all layers, embedding, head, norms, scales */
+    size_t resident_bytes;   /* of what is in memory: the same unless cycled */
     void *memory;
     size_t memory_bytes;
 };
 
-/* What model_build would allocate with `resident` of the shape's layers in memory. */
-size_t model_bytes(const struct shape *s, const struct family *f, int resident);
+/* What model_build would allocate with `resident` of the shape's layers in memory. An embedding
+ * that is tied to a head of another family than f16 is stored beside it, in FP16. */
+size_t model_bytes(const struct shape *s, const struct family *f, const struct family *head,
+                   int resident);
 
 /* Builds seeded synthetic weights in packed form, in parallel, each part first touched by the
  * thread that will read it. The latent matrix is the same for every format: f16 stores it, i8
  * rounds it by row, the ternary families store its absmean quantisation. `isa` NULL: the best that
  * `cpu` has. 0; -ENOMEM or -ENOTSUP with a sentence in why. The caller closes *model. */
 int model_build(struct model **model, const struct shape *s, const struct family *f,
-                const char *isa, unsigned cpu, int resident, uint64_t seed, struct threads *pool,
-                char *why, size_t why_size);
+                const struct family *head, const char *isa, unsigned cpu, int resident,
+                uint64_t seed, struct threads *pool, char *why, size_t why_size);
 void model_close(struct model *model);
 
 /* The latent weights of one row of a linear matrix, as model_build packs them: for tests. dst is
  * (cols) elements of the family's kind; *scale is the row's (or the tensor's) scale. */
 void model_latent_row(const struct shape *s, const struct family *f, uint64_t seed, int layer,
                       enum linear which, int row, void *dst, float *scale);
-/* The same for embedding (is_head false) or head, FP16 (hidden). */
-void model_latent_embedding(const struct shape *s, uint64_t seed, bool is_head, int row,
-                            uint16_t *dst);
+/* The same for the head, and for the embedding, FP16 (hidden). */
+void model_latent_head(const struct shape *s, const struct family *head, uint64_t seed, int row,
+                       void *dst, float *scale);
+void model_latent_embedding(const struct shape *s, uint64_t seed, int row, uint16_t *dst);
 
 /* ---- session.c: what changes ---- */
+
+/* The parts of a pass, as a profile tells them apart. */
+enum part {
+    PART_EMBEDDING, /* and the angles of the rotation */
+    PART_NORMS,     /* and the quantiser of activations */
+    PART_QKV,
+    PART_ROPE, /* and storing k and v */
+    PART_ATTENTION,
+    PART_O, /* and its residual, as that of down */
+    PART_GATE_UP,
+    PART_ACTIVATION, /* silu(gate) * up */
+    PART_DOWN,
+    PART_HEAD,
+    PARTS
+};
+extern const char *const part_names[PARTS]; /* words for columns: "linear_qkv" */
+
+/* Where the time of the passes goes: each part from the end of the one before it, waiting for the
+ * other threads included. */
+struct profile {
+    int64_t (*clock_ns)(void);
+    int64_t mark, ns[PARTS];
+};
 
 struct session_plan {
     int sequences;  /* at once */
     int positions;  /* of each sequence: prompt, generated, depth */
     int max_tokens; /* in one forward pass, all sequences together */
+    enum kv_type kv;
 };
 
 struct session {
     const struct model *model;
     struct threads *pool;
     struct session_plan plan;
-    int *length;     /* (sequences): positions filled */
-    uint16_t *k, *v; /* (layers, sequences, kv_heads, positions, head_stride) FP16 */
-    int head_stride; /* head_dim rounded up to 8 */
+    int *length;              /* (sequences): positions filled */
+    void *k, *v;              /* (layers, sequences, kv_heads, positions, head_stride) */
+    float *k_scale, *v_scale; /* (layers, sequences, kv_heads, positions); KV_F16: NULL */
+    int head_stride;          /* head_dim rounded up to 8 */
     size_t kv_bytes, scratch_bytes;
+    struct profile *profile;    /* what passes add their parts to; NULL: the clock is not read */
     const volatile int *cancel; /* set from outside, e.g. by a signal: the pass ends with -EINTR */
     struct scratch *scratch;    /* session.c and forward.c */
     void *memory;
     size_t memory_bytes;
 };
 
+/* The KV cache of one position of one sequence, in all layers. */
+size_t session_position_bytes(const struct shape *s, enum kv_type kv);
 /* What session_open would allocate for a pool of `threads`. */
 void session_bytes(const struct shape *s, const struct session_plan *plan, int threads,
                    size_t *kv_bytes, size_t *scratch_bytes);

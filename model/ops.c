@@ -3,60 +3,69 @@
 #include <string.h>
 #include "model/scratch.h"
 
+void ops_lap(const struct session *s, enum part part)
+{
+    struct profile *p = s->profile;
+
+    if (!p)
+        return;
+    const int64_t now = p->clock_ns();
+    p->ns[part] += now - p->mark;
+    p->mark = now;
+}
+
 /* ---- norm and quantiser ---- */
 
 struct prepare {
-    struct session *s;
+    const struct session *s;
+    enum act_kind kind;
     const float *x, *gain;
-    int stride, n;
+    int tokens, stride, n;
 };
 
 static void prepare_tokens(const struct prepare *job, int first, int last)
 {
-    const struct model *m = job->s->model;
-    struct scratch *c = job->s->scratch;
+    const struct act_kernels *act = job->s->model->act;
+    const struct scratch *c = job->s->scratch;
+    const int n = job->n, padded = padded_cols(n);
 
     for (int t = first; t < last; t++) {
         const float *x = job->x + (size_t)t * (size_t)job->stride;
         if (job->gain) {
-            float *normed = c->normed + (size_t)t * (size_t)job->stride;
-            m->act->rmsnorm(normed, x, job->gain, job->n, MODEL_RMS_EPS);
+            /* What is quantised at once needs one row a thread, which stays in its cache. */
+            const int row = job->kind == ACT_F32 ? t : first;
+            float *normed = c->normed + (size_t)row * (size_t)job->stride;
+            act->rmsnorm(normed, x, job->gain, n, MODEL_RMS_EPS);
+            if (job->kind == ACT_F32) /* a wider layer may have left something there */
+                memset(normed + n, 0, (size_t)(padded - n) * sizeof *normed);
             x = normed;
         }
-        if (m->family->act == ACT_I8)
-            m->act->quantise(c->q8 + (size_t)t * (size_t)c->q8_stride, &c->scale[t], &c->sum[t], x,
-                             job->n, padded_cols(job->n));
+        if (job->kind == ACT_I8)
+            act->quantise(c->q8 + (size_t)t * (size_t)c->q8_stride, &c->scale[t], &c->sum[t], x, n,
+                          padded);
     }
 }
 
 static void prepare_share(void *arg, int index, int count)
 {
     const struct prepare *job = arg;
-    const struct range share = threads_share(job->s->scratch->tokens, 1, index, count);
+    const struct range share = threads_share(job->tokens, 1, index, count);
 
     prepare_tokens(job, share.first, share.last);
 }
 
-/* The columns from n up to the padding: a narrower layer may have left something there. */
-static void clear_padding(float *x, int stride, int tokens, int n)
+struct acts ops_prepare(struct session *s, enum act_kind kind, const float *x, int tokens,
+                        int stride, const float *gain, int n)
 {
-    for (int t = 0; t < tokens; t++)
-        memset(x + (size_t)t * (size_t)stride + n, 0, (size_t)(padded_cols(n) - n) * sizeof *x);
-}
+    const struct scratch *c = s->scratch;
+    struct prepare job = { s, kind, x, gain, tokens, stride, n };
 
-struct acts ops_prepare(struct session *s, const float *x, int stride, const float *gain, int n)
-{
-    struct scratch *c = s->scratch;
-    struct prepare job = { s, x, gain, stride, n };
-    const int tokens = c->tokens;
-
-    if (gain && s->model->family->act == ACT_F32)
-        clear_padding(c->normed, stride, tokens, n);
     if (tokens == 1)
         prepare_tokens(&job, 0, 1); /* less work than waking the others */
     else
         threads_run(s->pool, prepare_share, &job);
-    if (s->model->family->act == ACT_I8)
+    ops_lap(s, PART_NORMS);
+    if (kind == ACT_I8)
         return (struct acts){
             .q8 = c->q8, .scale = c->scale, .sum = c->sum, .count = tokens, .stride = c->q8_stride
         };
@@ -66,6 +75,7 @@ struct acts ops_prepare(struct session *s, const float *x, int stride, const flo
 /* ---- linear layers ---- */
 
 struct linear_job {
+    const struct session *s;
     const struct kernel *kernel;
     const struct product *products;
     int count;
@@ -83,107 +93,139 @@ static void linear_share(void *arg, int index, int count)
             job->kernel->gemv(p->y, p->w, job->x, rows.first, rows.last);
         else
             job->kernel->gemm(p->y, p->ldy, p->w, job->x, rows.first, rows.last);
+        for (int t = 0; p->residual && t < job->x->count; t++) {
+            const size_t at = (size_t)t * (size_t)p->ldy + (size_t)rows.first;
+            job->s->model->act->add(p->residual + at, p->y + at, rows.last - rows.first);
+        }
     }
 }
 
-void ops_linear(struct session *s, const struct kernel *kernel, const struct product *products,
-                int count, const struct acts *x)
+void ops_linear(struct session *s, enum part part, const struct kernel *kernel,
+                const struct product *products, int count, const struct acts *x)
 {
-    struct linear_job job = { kernel, products, count, x };
+    struct linear_job job = { s, kernel, products, count, x };
 
     threads_run(s->pool, linear_share, &job);
+    ops_lap(s, part);
 }
 
 /* ---- rotation, cache, attention ---- */
 
-static uint16_t *cache_at(const struct session *s, uint16_t *cache, int layer, int sequence,
-                          int kv_head, int position)
+/* Row of the cache: of one head at one position. */
+static size_t cache_row(const struct session *s, int layer, int sequence, int kv_head, int position)
 {
-    const size_t row = ((size_t)layer * (size_t)s->plan.sequences + (size_t)sequence) *
-                           (size_t)s->model->shape->kv_heads +
-                       (size_t)kv_head;
+    const size_t head = ((size_t)layer * (size_t)s->plan.sequences + (size_t)sequence) *
+                            (size_t)s->model->shape->kv_heads +
+                        (size_t)kv_head;
 
-    return cache + (row * (size_t)s->plan.positions + (size_t)position) * (size_t)s->head_stride;
+    return head * (size_t)s->plan.positions + (size_t)position;
 }
 
-static void rotate(float *x, int heads, int dim, const float *cosine, const float *sine)
+static void store_row(const struct session *s, void *cache, float *scale, size_t row,
+                      const float *x)
 {
-    for (int h = 0; h < heads; h++, x += dim)
-        for (int i = 0; i < dim / 2; i++) {
-            const float a = x[2 * i], b = x[2 * i + 1];
-            x[2 * i] = a * cosine[i] - b * sine[i];
-            x[2 * i + 1] = a * sine[i] + b * cosine[i];
-        }
+    const int dim = s->model->shape->head_dim;
+    const size_t at = row * (size_t)s->head_stride;
+    int32_t sum;
+
+    if (s->plan.kv == KV_F16)
+        s->model->act->to_f16((uint16_t *)cache + at, x, dim);
+    else
+        s->model->act->quantise((int8_t *)cache + at, &scale[row], &sum, x, dim, s->head_stride);
 }
 
 struct attention_job {
-    struct session *s;
+    const struct session *s;
     const struct batch *b;
     int layer;
 };
 
-static void rotate_tokens(const struct attention_job *job, int first, int last)
-{
-    const struct session *s = job->s;
-    const struct shape *shape = s->model->shape;
-    const struct scratch *c = s->scratch;
-    const int dim = shape->head_dim;
-
-    for (int t = first; t < last; t++) {
-        const float *cosine = c->cosine + t * (dim / 2), *sine = c->sine + t * (dim / 2);
-        float *k = c->k + (size_t)t * (size_t)c->kv_stride;
-        const float *v = c->v + (size_t)t * (size_t)c->kv_stride;
-
-        rotate(c->q + (size_t)t * (size_t)c->q_stride, shape->heads, dim, cosine, sine);
-        rotate(k, shape->kv_heads, dim, cosine, sine);
-        for (int h = 0; h < shape->kv_heads; h++) {
-            const int sequence = job->b->sequence[t], at = c->position[t];
-            s->model->act->to_f16(cache_at(s, s->k, job->layer, sequence, h, at), k + h * dim, dim);
-            s->model->act->to_f16(cache_at(s, s->v, job->layer, sequence, h, at), v + h * dim, dim);
-        }
-    }
-}
-
+/* Key-value heads of all tokens, one after another. */
 static void rotate_share(void *arg, int index, int count)
-{
-    const struct attention_job *job = arg;
-    const struct range share = threads_share(job->s->scratch->tokens, 1, index, count);
-
-    rotate_tokens(job, share.first, share.last);
-}
-
-void ops_rotate_and_store(struct session *s, const struct batch *b, int layer)
-{
-    struct attention_job job = { s, b, layer };
-
-    if (s->scratch->tokens == 1)
-        rotate_tokens(&job, 0, 1);
-    else
-        threads_run(s->pool, rotate_share, &job);
-}
-
-/* Heads of all tokens, one after another; a thread takes every count-th, because later tokens look
- * back further. */
-static void attend_share(void *arg, int index, int count)
 {
     const struct attention_job *job = arg;
     const struct session *s = job->s;
     const struct shape *shape = s->model->shape;
     const struct scratch *c = s->scratch;
     const int dim = shape->head_dim, group = shape->heads / shape->kv_heads;
-    float *q = c->head_q + index * s->head_stride, *out = c->head_out + index * s->head_stride;
-    float *scores = c->scores + (size_t)index * (size_t)s->plan.positions;
+    const struct range share = threads_share(c->tokens * shape->kv_heads, 1, index, count);
 
-    for (int i = index; i < c->tokens * shape->heads; i += count) {
-        const int t = i / shape->heads, h = i % shape->heads;
-        const int sequence = job->b->sequence[t];
-        memcpy(q, c->q + (size_t)t * (size_t)c->q_stride + h * dim, (size_t)dim * sizeof *q);
-        s->model->act->attend(out, q, cache_at(s, s->k, job->layer, sequence, h / group, 0),
-                              cache_at(s, s->v, job->layer, sequence, h / group, 0),
-                              c->position[t] + 1, s->head_stride, 1 / sqrtf((float)dim), scores);
-        memcpy(c->mixed + (size_t)t * (size_t)c->q_stride + h * dim, out,
-               (size_t)dim * sizeof *out);
+    for (int i = share.first; i < share.last; i++) {
+        const int t = i / shape->kv_heads, h = i % shape->kv_heads;
+        const float *cosine = c->cosine + t * (dim / 2), *sine = c->sine + t * (dim / 2);
+        const size_t at = (size_t)t * (size_t)c->kv_stride + (size_t)(h * dim);
+        const size_t row = cache_row(s, job->layer, job->b->sequence[t], h, c->position[t]);
+
+        s->model->act->rotate(c->q + (size_t)t * (size_t)c->q_stride + h * group * dim, group, dim,
+                              cosine, sine);
+        s->model->act->rotate(c->k + at, 1, dim, cosine, sine);
+        store_row(s, s->k, s->k_scale, row, c->k + at);
+        store_row(s, s->v, s->v_scale, row, c->v + at);
     }
+}
+
+void ops_rotate_and_store(struct session *s, const struct batch *b, int layer)
+{
+    struct attention_job job = { s, b, layer };
+
+    threads_run(s->pool, rotate_share, &job);
+    ops_lap(s, PART_ROPE);
+}
+
+/* What a key-value head of a sequence holds. */
+static struct attend keys_and_values(const struct attention_job *job, int sequence, int kv_head)
+{
+    const struct session *s = job->s;
+    const size_t row = cache_row(s, job->layer, sequence, kv_head, 0);
+    const size_t at =
+        row * (size_t)s->head_stride * (s->plan.kv == KV_F16 ? sizeof(uint16_t) : sizeof(int8_t));
+
+    return (struct attend){ .k = (const char *)s->k + at,
+                            .v = (const char *)s->v + at,
+                            .k_scale = s->k_scale ? s->k_scale + row : NULL,
+                            .v_scale = s->v_scale ? s->v_scale + row : NULL,
+                            .stride = s->head_stride,
+                            .scale = 1 / sqrtf((float)s->model->shape->head_dim) };
+}
+
+/* The queries that share a key-value head, of a block of tokens: the heads of its group. */
+static void attend_block(const struct attention_job *job, int block, int kv_head, int index)
+{
+    const struct session *s = job->s;
+    const struct scratch *c = s->scratch;
+    const struct shape *shape = s->model->shape;
+    const int dim = shape->head_dim, group = shape->heads / shape->kv_heads;
+    const int first = c->block[block], queries = (c->block[block + 1] - first) * group;
+    const struct attend a = keys_and_values(job, job->b->sequence[first], kv_head);
+    const size_t thread = (size_t)index * ATTEND_QUERIES;
+    float *q = c->head_q + thread * (size_t)s->head_stride;
+    float *out = c->head_out + thread * (size_t)s->head_stride;
+
+    for (int i = 0; i < queries; i += ATTEND_QUERIES) {
+        const int n = queries - i < ATTEND_QUERIES ? queries - i : ATTEND_QUERIES;
+        int positions[ATTEND_QUERIES];
+        size_t at[ATTEND_QUERIES];
+        for (int j = 0; j < n; j++) {
+            const int t = first + (i + j) / group, h = kv_head * group + (i + j) % group;
+            at[j] = (size_t)t * (size_t)c->q_stride + (size_t)(h * dim);
+            positions[j] = c->position[t] + 1;
+            memcpy(q + j * s->head_stride, c->q + at[j], (size_t)dim * sizeof *q);
+        }
+        s->model->act->attend[s->plan.kv](out, q, positions, n, &a,
+                                          c->scores + thread * (size_t)s->plan.positions);
+        for (int j = 0; j < n; j++)
+            memcpy(c->mixed + at[j], out + j * s->head_stride, (size_t)dim * sizeof *out);
+    }
+}
+
+/* A thread takes every count-th, because later tokens look back further. */
+static void attend_share(void *arg, int index, int count)
+{
+    const struct attention_job *job = arg;
+    const int kv_heads = job->s->model->shape->kv_heads;
+
+    for (int i = index; i < job->s->scratch->blocks * kv_heads; i += count)
+        attend_block(job, i / kv_heads, i % kv_heads, index);
 }
 
 void ops_attend(struct session *s, const struct batch *b, int layer)
@@ -191,6 +233,7 @@ void ops_attend(struct session *s, const struct batch *b, int layer)
     struct attention_job job = { s, b, layer };
 
     threads_run(s->pool, attend_share, &job);
+    ops_lap(s, PART_ATTENTION);
 }
 
 /* ---- element by element ---- */
@@ -212,14 +255,5 @@ static void gate_share(void *arg, int index, int count)
 void ops_gate(struct session *s)
 {
     threads_run(s->pool, gate_share, s);
-}
-
-void ops_add(struct session *s)
-{
-    const struct scratch *c = s->scratch;
-
-    for (int t = 0; t < c->tokens; t++) {
-        const size_t at = (size_t)t * (size_t)c->hidden_stride;
-        s->model->act->add(c->h + at, c->out + at, s->model->shape->hidden);
-    }
+    ops_lap(s, PART_ACTIVATION);
 }

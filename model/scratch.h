@@ -17,8 +17,8 @@ struct scratch {
     float *gate, *up;         /* (tokens, intermediate) */
     float *out;               /* (tokens, hidden): what is added to h */
     float *cosine, *sine;     /* (tokens, dim / 2) */
-    float *scores;            /* (threads, positions) */
-    float *head_q, *head_out; /* (threads, head_stride) */
+    float *scores;            /* (threads, ATTEND_QUERIES, positions) */
+    float *head_q, *head_out; /* (threads, ATTEND_QUERIES, head_stride) */
     uint16_t *row;            /* (hidden): one embedding */
     int8_t *q8;               /* (tokens, widest): quantised activations */
     float *scale;             /* (tokens) */
@@ -26,20 +26,27 @@ struct scratch {
     int *position;            /* (tokens): of each token in its sequence */
     int *next;                /* (sequences): lengths while a pass is under way */
     int *last;                /* (sequences): a sequence's last token in the batch, or -1 */
+    int blocks; /* of neighbours in the batch that are of one sequence, ATTEND_QUERIES at most */
+    int *block; /* (blocks + 1): the first token of each, and the number of tokens */
 };
 
-/* A linear layer's input from x, (tokens, stride) f32 of n columns: normed by gain unless that is
- * NULL, and quantised if the family wants int8. The result points into scratch or at x. */
-struct acts ops_prepare(struct session *s, const float *x, int stride, const float *gain, int n);
+/* A part of the pass has ended: its time since the last one did. */
+void ops_lap(const struct session *s, enum part part);
 
-/* y = W x for `count` matrices that share x; y is (tokens, ldy). */
+/* A linear layer's input from x, (tokens, stride) f32 of n columns: normed by gain unless that is
+ * NULL, and quantised for ACT_I8. The result points into scratch or at x. */
+struct acts ops_prepare(struct session *s, enum act_kind kind, const float *x, int tokens,
+                        int stride, const float *gain, int n);
+
+/* y = W x for `count` matrices that share x, and residual += y unless that is NULL; both are
+ * (tokens, ldy). */
 struct product {
-    float *y;
+    float *y, *residual;
     int ldy;
     const struct wmat *w;
 };
-void ops_linear(struct session *s, const struct kernel *kernel, const struct product *products,
-                int count, const struct acts *x);
+void ops_linear(struct session *s, enum part part, const struct kernel *kernel,
+                const struct product *products, int count, const struct acts *x);
 
 /* Turns pairs (2 i, 2 i + 1) of every head of q and k by position * theta^(-2 i / dim) (RoPE,
  * arXiv 2104.09864, equation 34), and stores k and v of `layer` in the cache. */
@@ -50,8 +57,5 @@ void ops_attend(struct session *s, const struct batch *b, int layer);
 
 /* gate = activation(gate) * up. */
 void ops_gate(struct session *s);
-
-/* h += out. */
-void ops_add(struct session *s);
 
 #endif

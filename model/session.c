@@ -21,11 +21,17 @@ static int max_of(int a, int b)
     return a > b ? a : b;
 }
 
+static int head_stride(const struct shape *s)
+{
+    return (s->head_dim + 7) / 8 * 8;
+}
+
 static void carve_scratch(struct arena *a, const struct shape *s, const struct session_plan *plan,
                           int threads, struct scratch *c)
 {
     const size_t tokens = (size_t)plan->max_tokens, sequences = (size_t)plan->sequences;
-    const int q = s->heads * s->head_dim, head = (s->head_dim + 7) / 8 * 8;
+    const size_t queries = (size_t)threads * ATTEND_QUERIES;
+    const int q = s->heads * s->head_dim, head = head_stride(s);
     const int widest = stride_of(max_of(max_of(s->hidden, q), s->intermediate));
 
     c->hidden_stride = stride_of(s->hidden);
@@ -44,9 +50,9 @@ static void carve_scratch(struct arena *a, const struct shape *s, const struct s
     c->out = arena_take(a, tokens * (size_t)c->hidden_stride * sizeof(float));
     c->cosine = arena_take(a, tokens * (size_t)(s->head_dim / 2) * sizeof(float));
     c->sine = arena_take(a, tokens * (size_t)(s->head_dim / 2) * sizeof(float));
-    c->scores = arena_take(a, (size_t)threads * (size_t)plan->positions * sizeof(float));
-    c->head_q = arena_take(a, (size_t)threads * (size_t)head * sizeof(float));
-    c->head_out = arena_take(a, (size_t)threads * (size_t)head * sizeof(float));
+    c->scores = arena_take(a, queries * (size_t)plan->positions * sizeof(float));
+    c->head_q = arena_take(a, queries * (size_t)head * sizeof(float));
+    c->head_out = arena_take(a, queries * (size_t)head * sizeof(float));
     c->row = arena_take(a, (size_t)s->hidden * sizeof(uint16_t));
     c->q8 = arena_take(a, tokens * (size_t)widest * sizeof(int8_t));
     c->scale = arena_take(a, tokens * sizeof(float));
@@ -54,12 +60,26 @@ static void carve_scratch(struct arena *a, const struct shape *s, const struct s
     c->position = arena_take(a, tokens * sizeof(int));
     c->next = arena_take(a, sequences * sizeof(int));
     c->last = arena_take(a, sequences * sizeof(int));
+    c->block = arena_take(a, (tokens + 1) * sizeof(int));
 }
 
-static size_t kv_elements(const struct shape *s, const struct session_plan *plan)
+/* Rows of k, and of v: one a head and position. */
+static size_t cache_rows(const struct shape *s, const struct session_plan *plan)
 {
     return (size_t)s->layers * (size_t)plan->sequences * (size_t)s->kv_heads *
-           (size_t)plan->positions * (size_t)((s->head_dim + 7) / 8 * 8);
+           (size_t)plan->positions;
+}
+
+static size_t row_bytes(const struct shape *s, enum kv_type kv)
+{
+    return (size_t)head_stride(s) * (kv == KV_F16 ? sizeof(uint16_t) : sizeof(int8_t));
+}
+
+size_t session_position_bytes(const struct shape *s, enum kv_type kv)
+{
+    const size_t rows = 2 * (size_t)s->layers * (size_t)s->kv_heads;
+
+    return rows * (row_bytes(s, kv) + (kv == KV_F16 ? 0 : sizeof(float)));
 }
 
 void session_bytes(const struct shape *s, const struct session_plan *plan, int threads,
@@ -69,7 +89,8 @@ void session_bytes(const struct shape *s, const struct session_plan *plan, int t
     struct scratch scratch;
 
     carve_scratch(&a, s, plan, threads, &scratch);
-    *kv_bytes = 2 * kv_elements(s, plan) * sizeof(uint16_t);
+    *kv_bytes =
+        (size_t)plan->sequences * (size_t)plan->positions * session_position_bytes(s, plan->kv);
     *scratch_bytes = a.used;
 }
 
@@ -79,7 +100,8 @@ int session_open(struct session **out, const struct model *model, struct threads
     struct session *s = calloc(1, sizeof *s);
     struct scratch *scratch = calloc(1, sizeof *scratch);
     int *length = calloc((size_t)plan->sequences, sizeof *length);
-    const size_t elements = kv_elements(model->shape, plan);
+    const size_t rows = cache_rows(model->shape, plan);
+    const size_t bytes = rows * row_bytes(model->shape, plan->kv);
     struct arena a = { NULL, 0 };
 
     if (!s || !scratch || !length)
@@ -87,21 +109,25 @@ int session_open(struct session **out, const struct model *model, struct threads
     *s = (struct session){
         .model = model, .pool = pool, .plan = *plan, .length = length, .scratch = scratch
     };
-    s->head_stride = (model->shape->head_dim + 7) / 8 * 8;
+    s->head_stride = head_stride(model->shape);
     session_bytes(model->shape, plan, threads_count(pool), &s->kv_bytes, &s->scratch_bytes);
-    s->memory_bytes = s->kv_bytes + s->scratch_bytes + 3 * ARENA_ALIGN;
+    s->memory_bytes = s->kv_bytes + s->scratch_bytes + 5 * ARENA_ALIGN;
     s->memory = a.base = pages_alloc(s->memory_bytes);
     if (!s->memory)
         goto nomem;
-    s->k = arena_take(&a, elements * sizeof(uint16_t));
-    s->v = arena_take(&a, elements * sizeof(uint16_t));
+    s->k = arena_take(&a, bytes);
+    s->v = arena_take(&a, bytes);
+    if (plan->kv == KV_I8) {
+        s->k_scale = arena_take(&a, rows * sizeof(float));
+        s->v_scale = arena_take(&a, rows * sizeof(float));
+    }
     carve_scratch(&a, model->shape, plan, threads_count(pool), scratch);
     *out = s;
     return 0;
 nomem:
     snprintf(why, why_size,
              "no memory for %d positions of %d sequences of %s: %zu bytes of KV cache",
-             plan->positions, plan->sequences, model->shape->name, 2 * elements * sizeof(uint16_t));
+             plan->positions, plan->sequences, model->shape->name, 2 * bytes);
     free(length);
     free(scratch);
     free(s);
@@ -125,22 +151,31 @@ void session_rewind(struct session *s, int length)
             s->length[i] = length;
 }
 
+/* Values of magnitude 1/4 to 1/2, either sign. */
+static void fill_row(const struct session *s, void *cache, float *scale, size_t row, uint64_t *x)
+{
+    for (int i = 0; i < s->model->shape->head_dim; i++) {
+        const size_t at = row * (size_t)s->head_stride + (size_t)i;
+        *x = *x * 6364136223846793005u + 1442695040888963407u;
+        if (s->plan.kv == KV_F16)
+            ((uint16_t *)cache)[at] = (uint16_t)(0x3400 | (*x >> 40 & 0x83ff));
+        else
+            ((int8_t *)cache)[at] = (int8_t)((*x >> 63 ? 64 : -127) + (int)(*x >> 40 & 63));
+    }
+    if (scale)
+        scale[row] = 0.5f / 127;
+}
+
 void session_fill(struct session *s, int length, uint64_t seed)
 {
-    const struct shape *shape = s->model->shape;
-    const size_t rows = (size_t)shape->layers * (size_t)s->plan.sequences * (size_t)shape->kv_heads;
+    const size_t rows = cache_rows(s->model->shape, &s->plan),
+                 positions = (size_t)s->plan.positions;
     uint64_t x = seed | 1;
 
-    for (size_t row = 0; row < rows; row++)
-        for (int p = 0; p < length; p++) {
-            const size_t at =
-                (row * (size_t)s->plan.positions + (size_t)p) * (size_t)s->head_stride;
-            for (int i = 0; i < shape->head_dim; i++) {
-                x = x * 6364136223846793005u + 1442695040888963407u;
-                /* FP16 of magnitude 1/4 to 1/2, either sign, for k and v */
-                s->k[at + (size_t)i] = (uint16_t)(0x3400 | (x >> 40 & 0x83ff));
-                s->v[at + (size_t)i] = (uint16_t)(0x3400 | (x >> 24 & 0x83ff));
-            }
+    for (size_t head = 0; head < rows; head += positions)
+        for (size_t row = head; row < head + (size_t)length; row++) {
+            fill_row(s, s->k, s->k_scale, row, &x);
+            fill_row(s, s->v, s->v_scale, row, &x);
         }
     for (int i = 0; i < s->plan.sequences; i++)
         s->length[i] = length;

@@ -137,6 +137,16 @@ static float row_of(const struct family *f, void *dst, const uint8_t *bytes, int
     return lv->mean_magnitude * sigma(n);
 }
 
+/* The embedding has deviation 1, or is the head's when they are tied. */
+static void embedding_row(uint16_t *dst, const struct shape *s, uint64_t seed, int row,
+                          uint8_t *bytes, const struct levels *lv)
+{
+    const bool tied = s->tied_embeddings;
+
+    latent_row(bytes, seed, tied ? STREAM_HEAD : STREAM_EMBEDDING, row, s->hidden);
+    row_f16(dst, bytes, s->hidden, tied ? sigma(s->hidden) : 1, lv);
+}
+
 /* ---- layout: one walk, for the size and for the pointers ---- */
 
 static struct wmat carve_matrix(struct arena *a, const struct family *f, struct dims d)
@@ -167,8 +177,8 @@ static void carve_model(struct arena *a, struct model *m)
 {
     const struct shape *s = m->shape;
 
-    m->head = carve_matrix(a, &f16, (struct dims){ s->vocab, s->hidden });
-    m->embedding = s->tied_embeddings
+    m->head = carve_matrix(a, m->head_family, (struct dims){ s->vocab, s->hidden });
+    m->embedding = s->tied_embeddings && m->head_family == &f16
                        ? NULL
                        : arena_take(a, (size_t)s->vocab * (size_t)s->hidden * sizeof(uint16_t));
     m->final_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
@@ -179,10 +189,11 @@ static void carve_model(struct arena *a, struct model *m)
     }
 }
 
-size_t model_bytes(const struct shape *s, const struct family *f, int resident)
+size_t model_bytes(const struct shape *s, const struct family *f, const struct family *head,
+                   int resident)
 {
     struct arena a = { NULL, 0 };
-    struct model m = { .shape = s, .family = f, .layers_resident = resident };
+    struct model m = { .shape = s, .family = f, .head_family = head, .layers_resident = resident };
 
     carve_model(&a, &m);
     return a.used;
@@ -251,8 +262,7 @@ static void fill_embedding(struct fill *fill, const struct worker_scratch *scrat
     for (int row = rows.first; row < rows.last; row++) {
         uint16_t *to =
             (uint16_t *)(uintptr_t)fill->model->embedding + (size_t)row * (size_t)s->hidden;
-        latent_row(scratch->bytes, fill->model->seed, STREAM_EMBEDDING, row, s->hidden);
-        row_f16(to, scratch->bytes, s->hidden, 1, &fill->levels);
+        embedding_row(to, s, fill->model->seed, row, scratch->bytes, &fill->levels);
     }
 }
 
@@ -274,7 +284,7 @@ static void fill_share(void *arg, int index, int count)
     if (!scratch.bytes || !scratch.elements) {
         atomic_store(&fill->error, -ENOMEM);
     } else {
-        fill_matrix(fill, &scratch, &f16, &m->head, STREAM_HEAD, index, count);
+        fill_matrix(fill, &scratch, m->head_family, &m->head, STREAM_HEAD, index, count);
         if (m->embedding)
             fill_embedding(fill, &scratch, index, count);
         for (int l = 0; l < m->layers_resident; l++)
@@ -339,14 +349,14 @@ static int choose_kernels(struct model *m, const char *isa, unsigned cpu, char *
     }
     /* A forced instruction set holds for the whole pass. */
     const unsigned mask = isa ? m->kernel->needs : cpu;
-    m->head_kernel = kernel_pick(&f16, mask);
+    m->head_kernel = kernel_pick(m->head_family, mask);
     m->act = act_pick(mask);
     return 0;
 }
 
-int model_build(struct model **out, const struct shape *s, const struct family *f, const char *isa,
-                unsigned cpu, int resident, uint64_t seed, struct threads *pool, char *why,
-                size_t why_size)
+int model_build(struct model **out, const struct shape *s, const struct family *f,
+                const struct family *head, const char *isa, unsigned cpu, int resident,
+                uint64_t seed, struct threads *pool, char *why, size_t why_size)
 {
     struct model *m = calloc(1, sizeof *m);
     struct arena arena = { NULL, 0 };
@@ -354,12 +364,14 @@ int model_build(struct model **out, const struct shape *s, const struct family *
 
     if (error)
         goto out;
-    *m = (struct model){ .shape = s, .family = f, .seed = seed, .layers_resident = resident };
+    *m = (struct model){
+        .shape = s, .family = f, .head_family = head, .seed = seed, .layers_resident = resident
+    };
     error = choose_kernels(m, isa, cpu, why, why_size);
     if (error)
         goto out;
-    m->weights_bytes = model_bytes(s, f, s->layers);
-    m->resident_bytes = m->memory_bytes = model_bytes(s, f, resident);
+    m->weights_bytes = model_bytes(s, f, head, s->layers);
+    m->resident_bytes = m->memory_bytes = model_bytes(s, f, head, resident);
     m->layers = calloc((size_t)resident, sizeof *m->layers);
     m->memory = arena.base = pages_alloc(m->memory_bytes);
     error = m->layers && m->memory ? 0 : -ENOMEM;
@@ -370,7 +382,7 @@ int model_build(struct model **out, const struct shape *s, const struct family *
 out:
     if (error == -ENOMEM)
         snprintf(why, why_size, "no memory for %s %s: %zu bytes", s->name, f->name,
-                 model_bytes(s, f, resident));
+                 model_bytes(s, f, head, resident));
     if (error) {
         model_close(m);
         return error;
@@ -388,10 +400,9 @@ void model_close(struct model *m)
     free(m);
 }
 
-void model_latent_row(const struct shape *s, const struct family *f, uint64_t seed, int layer,
-                      enum linear which, int row, void *dst, float *scale)
+static void latent(const struct family *f, uint64_t seed, uint32_t matrix, int row, int cols,
+                   void *dst, float *scale)
 {
-    const int cols = shape_linear(s, which).cols;
     struct levels levels;
     uint8_t *bytes = malloc((size_t)cols + 8);
 
@@ -399,13 +410,25 @@ void model_latent_row(const struct shape *s, const struct family *f, uint64_t se
     if (!bytes)
         return;
     levels_make(&levels);
-    latent_row(bytes, seed, (uint32_t)(layer * LINEARS + (int)which), row, cols);
+    latent_row(bytes, seed, matrix, row, cols);
     *scale = row_of(f, dst, bytes, cols, &levels);
     free(bytes);
 }
 
-void model_latent_embedding(const struct shape *s, uint64_t seed, bool is_head, int row,
-                            uint16_t *dst)
+void model_latent_row(const struct shape *s, const struct family *f, uint64_t seed, int layer,
+                      enum linear which, int row, void *dst, float *scale)
+{
+    latent(f, seed, (uint32_t)(layer * LINEARS + (int)which), row, shape_linear(s, which).cols, dst,
+           scale);
+}
+
+void model_latent_head(const struct shape *s, const struct family *head, uint64_t seed, int row,
+                       void *dst, float *scale)
+{
+    latent(head, seed, STREAM_HEAD, row, s->hidden, dst, scale);
+}
+
+void model_latent_embedding(const struct shape *s, uint64_t seed, int row, uint16_t *dst)
 {
     struct levels levels;
     uint8_t *bytes = malloc((size_t)s->hidden + 8);
@@ -413,7 +436,6 @@ void model_latent_embedding(const struct shape *s, uint64_t seed, bool is_head, 
     if (!bytes)
         return;
     levels_make(&levels);
-    latent_row(bytes, seed, is_head ? STREAM_HEAD : STREAM_EMBEDDING, row, s->hidden);
-    row_f16(dst, bytes, s->hidden, is_head ? sigma(s->hidden) : 1, &levels);
+    embedding_row(dst, s, seed, row, bytes, &levels);
     free(bytes);
 }

@@ -68,10 +68,19 @@ static void add(double *y, const double *x, int n)
         y[i] += x[i];
 }
 
-static void round_to_f16(double *x, int n)
+/* What is left of x, (kv_heads, head_dim), when it has been stored. */
+static void round_in_cache(double *x, const struct ref_model *m, int8_t *quantized)
 {
-    for (int i = 0; i < n; i++)
-        x[i] = ref_f16_round(x[i]);
+    for (int h = 0; h < m->kv_heads; h++, x += m->head_dim) {
+        double scale = 0;
+        if (m->cache == REF_CACHE_I8)
+            ref_quantize_absmax(quantized, &scale, x, (size_t)m->head_dim);
+        for (int i = 0; i < m->head_dim; i++)
+            if (m->cache == REF_CACHE_F16)
+                x[i] = ref_f16_round(x[i]);
+            else if (m->cache == REF_CACHE_I8)
+                x[i] = quantized[i] * scale;
+    }
 }
 
 static void attention(struct ref_state *s, int layer)
@@ -89,10 +98,8 @@ static void attention(struct ref_state *s, int layer)
     linear(v_now, &w->v, s->normed, s->quantized);
     ref_rope(s->q, m->heads, m->head_dim, position, m->rope_theta);
     ref_rope(k_now, m->kv_heads, m->head_dim, position, m->rope_theta);
-    if (m->f16_cache) {
-        round_to_f16(k_now, kv_dim);
-        round_to_f16(v_now, kv_dim);
-    }
+    round_in_cache(k_now, m, s->quantized);
+    round_in_cache(v_now, m, s->quantized);
     ref_attention(s->attended, s->q, k, v, m->heads, m->kv_heads, m->head_dim, position + 1,
                   s->scores);
     if (w->attn_sub_norm)
@@ -129,5 +136,5 @@ void ref_forward(double *logits, struct ref_state *s, int token)
     }
     s->length++;
     ref_rmsnorm(s->normed, s->x, m->final_norm, m->hidden, m->norm_eps);
-    ref_linear_real(logits, m->head, s->normed, m->vocab, m->hidden);
+    linear(logits, &m->head, s->normed, s->quantized);
 }

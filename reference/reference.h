@@ -89,14 +89,20 @@ struct ref_layer {
     const double *ffn_sub_norm;  /* (intermediate), before down; NULL in a LLaMA graph */
 };
 
+enum ref_cache {
+    REF_CACHE_REAL,
+    REF_CACHE_F16,
+    REF_CACHE_I8, /* absmax of each head's vector */
+};
+
 struct ref_model {
     int hidden, intermediate, layers, heads, kv_heads, head_dim, vocab;
     double rope_theta, norm_eps;
     bool relu2;                    /* else SwiGLU */
-    bool f16_cache;                /* keys and values are rounded to binary16 when stored */
+    enum ref_cache cache;          /* what keys and values are rounded to when stored */
     const struct ref_layer *layer; /* (layers) */
     const double *embedding;       /* (vocab, hidden) */
-    const double *head;            /* (vocab, hidden) */
+    struct ref_matrix head;        /* (vocab, hidden) */
     const double *final_norm;      /* (hidden) */
 };
 

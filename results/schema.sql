@@ -73,6 +73,8 @@ CREATE TABLE cell (
     predicted_bytes INTEGER,
     predicted_ns    INTEGER,
     cache           TEXT,                           -- "cold", "warm"
+    kv              TEXT,                           -- the KV cache is "f16" or "i8"
+    head            TEXT,                           -- the LM head is "f16" or "i8"
     provenance      TEXT NOT NULL CHECK (provenance IN
         ('measured', 'counted', 'hw-estimate', 'metered', 'virtual', 'derived', 'cycled',
          'modelled', 'paper', 'fixture')),

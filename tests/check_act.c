@@ -189,66 +189,29 @@ void check_add_body(const void *kernels)
     }
 }
 
-/* ---- attention ---- */
+/* ---- rotation ---- */
 
-static uint16_t *halves(int rows, int stride, int dim, double magnitude)
+static void try_rotate(const struct act_kernels *k, int heads, int dim)
 {
-    uint16_t *x = check_alloc((size_t)rows * (size_t)stride * sizeof *x);
+    check_context("%d heads of %d", heads, dim);
+    const int n = heads * dim;
+    const float *cosine = reals(dim / 2, 1), *sine = reals(dim / 2, 1), *x = reals(n, 3);
+    float *want = copy(x, n);
+    float *got = memcpy(check_poisoned((size_t)n), x, (size_t)n * sizeof *x);
 
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < stride; i++)
-            x[r * stride + i] = i < dim ? f32_to_f16((float)(magnitude * check_real())) : 0;
-    return x;
-}
-
-/* The largest |score|: an error of 2^-24 of it goes into the exponential, whatever the kernel. */
-static double steepest(const float *q, const uint16_t *k, int positions, int stride)
-{
-    double largest = 0;
-
-    for (int p = 0; p < positions; p++) {
-        double score = 0;
-        for (int i = 0; i < stride; i++)
-            score += (double)q[i] * (double)f16_to_f32(k[p * stride + i]);
-        largest = fmax(largest, fabs(score));
-    }
-    return largest;
-}
-
-static void try_attend(const struct act_kernels *k, int dim, int positions, double magnitude)
-{
-    const int stride = (dim + 7) / 8 * 8;
-
-    check_context("head of %d, %d positions, |q| up to %g", dim, positions, magnitude);
-    float *q = reals(stride, magnitude);
-    for (int i = dim; i < stride; i++)
-        q[i] = 0;
-    const uint16_t *keys = halves(positions, stride, dim, 2);
-    const uint16_t *values = halves(positions, stride, dim, 2);
-    const float scale = (float)(1 / sqrt(dim));
-    float *want = floats(stride), *got = check_poisoned((size_t)stride);
-    float *scratch = floats(positions), *scores = check_poisoned((size_t)positions);
-
-    act_c()->attend(want, q, keys, values, positions, stride, scale, scratch);
-    k->attend(got, q, keys, values, positions, stride, scale, scores);
-    verify(want, got, stride,
-           BOUND * fmax(1, (double)scale * steepest(q, keys, positions, stride)));
-    for (int i = 1; i <= CHECK_GUARD; i++)
-        if (!check_is_poison(scores[-i]) || !check_is_poison(scores[positions - 1 + i]))
-            check_fail("wrote outside of its %d scores", positions);
+    act_c()->rotate(want, heads, dim, cosine, sine);
+    k->rotate(got, heads, dim, cosine, sine);
+    verify(want, got, n, 0);
     check_release(0);
 }
 
-void check_attend_body(const void *kernels)
+void check_rotate_body(const void *kernels)
 {
-    static const int dims[] = { 8, 10, 64, 80, 100, 128, 256 };
-    static const int positions[] = { 1, 2, 7, 8, 9, 100, 513, 2049 };
-    static const double magnitudes[] = { 0, 1, 20 }; /* 20: one position has nearly all weight */
+    static const int dims[] = { 2, 8, 10, 14, 64, 100, 128, 256 };
 
     for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
-        for (size_t p = 0; p < sizeof positions / sizeof *positions; p++)
-            for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++)
-                try_attend(kernels, dims[d], positions[p], magnitudes[m]);
+        for (int heads = 1; heads < 6; heads++)
+            try_rotate(kernels, heads, dims[d]);
 }
 
 /* ---- FP16 ---- */
@@ -385,7 +348,7 @@ void check_act(void)
                    { "rmsnorm", check_rmsnorm_body },
                    { "gates", check_gates_body },
                    { "add", check_add_body },
-                   { "attend", check_attend_body },
+                   { "rotate", check_rotate_body },
                    { "f16", check_f16_body },
                    { "time", time_body } };
     const unsigned cpu = cpu_detect();

@@ -7,8 +7,8 @@
 #include "tests/check.h"
 
 check_body check_quantise_body, check_rmsnorm_body, check_gates_body, check_add_body,
-    check_attend_body, check_f16_body;
+    check_rotate_body, check_f16_body, check_attend_body;
 
-check_group check_act;
+check_group check_act, check_attend;
 
 #endif

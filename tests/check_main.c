@@ -8,7 +8,8 @@
 
 int main(int argc, char **argv)
 {
-    static check_group *const groups[] = { check_self, check_gemv, check_gemm, check_act, NULL };
+    static check_group *const groups[] = { check_self, check_gemv,   check_gemm,
+                                           check_act,  check_attend, NULL };
 
     return check_main(argc, argv, groups);
 }

@@ -318,10 +318,38 @@ static void whole_vectors_only(float *y, const float *x, int n)
     act_pick(0)->add(y, x, n / 8 * 8);
 }
 
-static void forgets_newest(float *out, const float *q, const uint16_t *k, const uint16_t *v,
-                           int positions, int stride, float scale, float *scores)
+static void forgets_newest(float *out, const float *q, const int *positions, int count,
+                           const struct attend *a, float *scores)
 {
-    act_pick(0)->attend(out, q, k, v, positions > 1 ? positions - 1 : 1, stride, scale, scores);
+    int fewer[ATTEND_QUERIES];
+
+    for (int i = 0; i < count; i++)
+        fewer[i] = positions[i] > 1 ? positions[i] - 1 : 1;
+    act_pick(0)->attend[KV_F16](out, q, fewer, count, a, scores);
+}
+
+static void no_mask(float *out, const float *q, const int *positions, int count,
+                    const struct attend *a, float *scores)
+{
+    int all[ATTEND_QUERIES];
+
+    for (int i = 0; i < count; i++)
+        all[i] = positions[count - 1];
+    act_pick(0)->attend[KV_F16](out, q, all, count, a, scores);
+}
+
+static void forgets_scale(float *out, const float *q, const int *positions, int count,
+                          const struct attend *a, float *scores)
+{
+    struct attend one = *a;
+
+    one.v_scale = a->k_scale;
+    act_pick(0)->attend[KV_I8](out, q, positions, count, &one, scores);
+}
+
+static void swaps_pairs(float *x, int heads, int dim, const float *cosine, const float *sine)
+{
+    act_pick(0)->rotate(x, heads, dim, sine, cosine);
 }
 
 static void truncates(uint16_t *y, const float *x, int n)
@@ -356,8 +384,15 @@ static void check_act_flaws(void)
     check_run(CHECK_FAILS, check_gates_body, &k, "self: act: coarse gate");
     k.add = whole_vectors_only;
     check_run(CHECK_FAILS, check_add_body, &k, "self: act: sum without its tail");
-    k.attend = forgets_newest;
+    k.rotate = swaps_pairs;
+    check_run(CHECK_FAILS, check_rotate_body, &k, "self: act: sine for cosine");
+    k.attend[KV_F16] = forgets_newest;
     check_run(CHECK_FAILS, check_attend_body, &k, "self: act: newest position not seen");
+    k.attend[KV_F16] = no_mask;
+    check_run(CHECK_FAILS, check_attend_body, &k, "self: act: sees what comes later");
+    k = *act_pick(0);
+    k.attend[KV_I8] = forgets_scale;
+    check_run(CHECK_FAILS, check_attend_body, &k, "self: act: a key's scale for a value's");
     k.to_f16 = truncates;
     check_run(CHECK_FAILS, check_f16_body, &k, "self: act: FP16 cut off");
 }

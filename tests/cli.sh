@@ -262,6 +262,35 @@ run model -m dummy-125M -f ternary2 -p 9 -b 4,8 -ub 2,16 -n 1 -r 1 -o json --db 
 [ $code -eq 0 ] && "$rows" "$out" phase batch >table 2>>"$err" &&
     [ "$(grep -c '^prefill' table)" -eq 4 ] && [ "$(grep -c '^decode' table)" -eq 1 ]
 ok "model runs a prompt at every -b and -ub, and decode once" $?
+run model -m dummy-125M -f ternary2 -p 0 -n 2 -t 1 -r 2 --profile -o json -o md:profile.md --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" kv head kv_bytes weights_bytes predicted_bytes samples_ns profile \
+    >plain 2>>"$err"
+grep -q '^f16.f16.67584.*{"embedding":[0-9].*"linear_qkv":[0-9].*"attention":[0-9].*"rest":[0-9]' plain
+ok "model --profile has the time of each part" $?
+tr '\t' '\n' <plain | tail -n 1 | tr ',' '\n' | awk -F: '{ gsub("}", "", $2); sum += $2 }
+    END { exit !(NR == 11 && sum > 1e5) }'
+ok "the parts are those of a whole pass" $?
+[ "$(tr '\t' '\n' <plain | sed -n 6p | tr ',' '\n' | wc -l)" -eq 2 ]
+ok "profiled passes are not samples" $?
+sed -n '/^## Share/,$p' profile.md | grep '^| dummy-125M' | tr -d ' ' | awk -F'|' '
+    { for (i = 10; i < NF - 1; i++) sum += $i; n = NR } END { exit !(n == 1 && sum > 99.8 && sum < 100.2) }'
+ok "the shares add up to 100" $?
+run model -m dummy-125M -f ternary2 -p 0 -n 2 -t 1 -r 1 --kv i8 --profile -o json --db "$db"
+"$rows" "$out" kv head kv_bytes weights_bytes predicted_bytes status >small 2>>"$err"
+awk 'NR == FNR { weights = $4; bytes = $5; next }
+    { exit !($1 == "i8" && $2 == "f16" && $3 == 2 * 11 * 12 * 2 * (64 + 4) && $4 == weights &&
+             bytes - $5 == 2 * 11 * 12 * 2 * (128 - 68) && $6 == "ok") }' plain small
+ok "--kv i8: what the cache takes, to the byte" $?
+run model -m dummy-125M -f ternary2 -p 0 -n 2 -t 1 -r 1 --head i8 -o json --db "$db"
+"$rows" "$out" kv head kv_bytes weights_bytes predicted_bytes status profile >small 2>>"$err"
+awk 'NR == FNR { weights = $4; bytes = $5; next }
+    { less = 32000 * (768 - 4) # a byte a weight and a scale a row, not two bytes a weight
+      exit !($1 == "f16" && $2 == "i8" && $3 == 67584 && weights - $4 == less &&
+             bytes - $5 == less && $6 == "ok" && $7 == "null") }' plain small
+ok "--head i8: what the head takes, to the byte; no profile without --profile" $?
+refused "--kv q4" "--kv q4: expected f16 or i8" model -m dummy-125M --kv q4
+refused "--head with no type" "--head needs a value" paper --head
+refused "--profile of another command" "--profile" paper --profile
 refused "more tests than one run takes" "at most 64" model -m dummy-125M -p 1-60 -n 1-60 --db "$db"
 refused "two thread counts for one table" "threads" paper -t 1,2 --db "$db"
 mkdir -p "$dir/empty"

@@ -169,31 +169,49 @@ static void add(const void *unused)
 
 /* ---- attention ---- */
 
-static void try_attend(int dim, int positions, double magnitude)
+/* Keys or values for act, and as the reference wants them: (positions, dim). */
+static void *random_rows(enum kv_type type, int dim, int positions, int stride, float **scale,
+                         double *real)
+{
+    const size_t n = (size_t)(positions * stride);
+    uint16_t *half = check_alloc(n * sizeof *half);
+    int8_t *q8 = check_alloc(n);
+
+    *scale = check_alloc((size_t)positions * sizeof **scale);
+    memset(half, 0, n * sizeof *half);
+    memset(q8, 0, n);
+    for (int p = 0; p < positions; p++) {
+        (*scale)[p] = (float)((1.5 + check_real()) / 127);
+        for (int i = 0; i < dim; i++) {
+            const int at = p * stride + i;
+            half[at] = ref_f16_encode(2 * check_real());
+            q8[at] = (int8_t)(127 * check_real());
+            real[p * dim + i] =
+                type == KV_F16 ? ref_f16_decode(half[at]) : (double)(*scale)[p] * q8[at];
+        }
+    }
+    return type == KV_F16 ? (void *)half : q8;
+}
+
+static void try_attend(enum kv_type type, int dim, int positions, double magnitude)
 {
     const int stride = (dim + 7) / 8 * 8;
-    float *q = reals(stride, magnitude);
-    uint16_t *half[2];
-    double *real[2], *want = doubles(NULL, dim), *scores = doubles(NULL, positions);
+    struct attend a = { .stride = stride, .scale = (float)(1 / sqrt(dim)) };
+    float *q = reals(stride, magnitude), *k_scale, *v_scale;
+    double *k = doubles(NULL, positions * dim), *v = doubles(NULL, positions * dim);
+    double *want = doubles(NULL, dim), *scores = doubles(NULL, positions);
     float *got = check_alloc((size_t)stride * sizeof *got);
     float *scratch = check_alloc((size_t)positions * sizeof *scratch);
 
-    check_context("head of %d, %d positions, |q| up to %g", dim, positions, magnitude);
+    check_context("%s, head of %d, %d positions, |q| up to %g", kv_names[type], dim, positions,
+                  magnitude);
     memset(q + dim, 0, (size_t)(stride - dim) * sizeof *q);
-    for (int j = 0; j < 2; j++) { /* keys, values */
-        half[j] = check_alloc((size_t)(positions * stride) * sizeof **half);
-        real[j] = check_alloc((size_t)(positions * dim) * sizeof **real);
-        for (int p = 0; p < positions; p++)
-            for (int i = 0; i < stride; i++) {
-                const double value = i < dim ? ref_f16_round(2 * check_real()) : 0;
-                half[j][p * stride + i] = ref_f16_encode(value);
-                if (i < dim)
-                    real[j][p * dim + i] = value;
-            }
-    }
-    ref_attention(want, doubles(q, dim), real[0], real[1], 1, 1, dim, positions, scores);
-    act_pick(0)->attend(got, q, half[0], half[1], positions, stride, (float)(1 / sqrt(dim)),
-                        scratch);
+    a.k = random_rows(type, dim, positions, stride, &k_scale, k);
+    a.v = random_rows(type, dim, positions, stride, &v_scale, v);
+    a.k_scale = type == KV_F16 ? NULL : k_scale;
+    a.v_scale = type == KV_F16 ? NULL : v_scale;
+    ref_attention(want, doubles(q, dim), k, v, 1, 1, dim, positions, scores);
+    act_pick(0)->attend[type](got, q, &positions, 1, &a, scratch);
     /* A score s carries an error of some 2^-24 |s| into its exponential. */
     compare(want, got, dim, BOUND * fmax(1, 2 * magnitude));
     for (int i = dim; i < stride; i++)
@@ -211,7 +229,32 @@ static void attend(const void *unused)
     for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
         for (size_t p = 0; p < sizeof positions / sizeof *positions; p++)
             for (size_t m = 0; m < sizeof magnitudes / sizeof *magnitudes; m++)
-                try_attend(dims[d], positions[p], magnitudes[m]);
+                for (int type = 0; type < KV_TYPES; type++)
+                    try_attend((enum kv_type)type, dims[d], positions[p], magnitudes[m]);
+}
+
+/* ---- rotation ---- */
+
+static void rotate(const void *unused)
+{
+    enum { HEADS = 3, DIM = 10 };
+    static const int positions[] = { 0, 1, 7, 2047 };
+
+    (void)unused;
+    for (size_t p = 0; p < sizeof positions / sizeof *positions; p++) {
+        float *x = reals(HEADS * DIM, 2), cosine[DIM / 2], sine[DIM / 2];
+        double *want = doubles(x, HEADS * DIM);
+
+        check_context("position %d", positions[p]);
+        for (int i = 0; i < DIM / 2; i++) {
+            const double angle = positions[p] * pow(10000, -2.0 * i / DIM);
+            cosine[i] = (float)cos(angle);
+            sine[i] = (float)sin(angle);
+        }
+        ref_rope(want, HEADS, DIM, positions[p], 10000);
+        act_pick(0)->rotate(x, HEADS, DIM, cosine, sine);
+        compare(want, x, HEADS * DIM, BOUND);
+    }
 }
 
 /* ---- FP16 ---- */
@@ -274,7 +317,8 @@ static void group(void)
     check_run(CHECK_PASSES, rmsnorm, NULL, "oracle: act_rmsnorm_c");
     check_run(CHECK_PASSES, gates, NULL, "oracle: act_silu_c, act_relu2_c");
     check_run(CHECK_PASSES, add, NULL, "oracle: act_add_c");
-    check_run(CHECK_PASSES, attend, NULL, "oracle: act_attend_c");
+    check_run(CHECK_PASSES, attend, NULL, "oracle: attend_f16_c, attend_i8_c");
+    check_run(CHECK_PASSES, rotate, NULL, "oracle: act_rotate_c");
     check_run(CHECK_PASSES, from_f16, NULL, "oracle: act_from_f16_c");
     check_run(CHECK_PASSES, to_f16, NULL, "oracle: act_to_f16_c");
 }

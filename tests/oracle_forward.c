@@ -79,7 +79,8 @@ static struct threads *one_thread, *all_threads;
 
 struct subject {
     const struct shape *shape;
-    const struct family *family;
+    const struct family *family, *head;
+    enum kv_type kv;
 };
 
 /* ---- opening and running ---- */
@@ -90,17 +91,19 @@ static struct model *build(const struct subject *s, const char *isa, int residen
     char why[WHY] = "";
     struct model *m;
 
-    if (model_build(&m, s->shape, s->family, isa, cpu_detect(), resident, SEED, pool, why,
+    if (model_build(&m, s->shape, s->family, s->head, isa, cpu_detect(), resident, SEED, pool, why,
                     sizeof why))
         check_fail("model_build: %s", why);
     return opened.models[opened.model_count++] = m;
 }
 
-static struct session *open_session(const struct model *m, struct threads *pool, int sequences)
+static struct session *open_session(const struct subject *subject, const struct model *m,
+                                    struct threads *pool, int sequences)
 {
     const struct session_plan plan = { .sequences = sequences,
                                        .positions = TOKENS,
-                                       .max_tokens = sequences * TOKENS };
+                                       .max_tokens = sequences * TOKENS,
+                                       .kv = subject->kv };
     char why[WHY] = "";
     struct session *s;
 
@@ -160,6 +163,14 @@ static double distance(const double *want, const float *got, int n)
     return off / largest;
 }
 
+/* How far a value beside a tie may carry a token's logits. */
+static double near_of(const struct subject *s)
+{
+    const bool floats = s->family->act == ACT_F32 && s->head->act == ACT_F32 && s->kv == KV_F16;
+
+    return floats ? FLOAT_NEAR : NEAR;
+}
+
 /* Integer families promise the same bits whatever the grouping; others are near. */
 static void same(const struct subject *s, const float *want, const float *got, int n)
 {
@@ -171,7 +182,7 @@ static void same(const struct subject *s, const float *want, const float *got, i
         for (int i = 0; i < n; i++)
             largest = fmax(largest, fabs((double)want[i]));
         for (int i = 0; i < n; i++)
-            bound[i] = FLOAT_NEAR * largest;
+            bound[i] = near_of(s) * largest;
     }
     check_equal(want, got, bound, (size_t)n);
 }
@@ -187,11 +198,10 @@ static int by_value(const void *a, const void *b)
 
 static void judge(const struct subject *s, double *off, int n)
 {
-    const double near = s->family->act == ACT_F32 ? FLOAT_NEAR : NEAR;
+    const double near = near_of(s);
 
     qsort(off, (size_t)n, sizeof *off, by_value);
-    check_context("%s %s: median off by %.1e, worst by %.1e", s->shape->name, s->family->name,
-                  off[n / 2], off[n - 1]);
+    check_context("median off by %.1e, worst by %.1e", off[n / 2], off[n - 1]);
     check_that(off[n / 2] <= CLOSE);
     check_that(off[n - 1] <= near);
 }
@@ -199,8 +209,8 @@ static void judge(const struct subject *s, double *off, int n)
 static void against_reference(const struct subject *s, int resident)
 {
     struct model *m = build(s, NULL, resident, one_thread);
-    struct session *session = open_session(m, one_thread, 1);
-    const struct ref_model *reference = oracle_model(m);
+    struct session *session = open_session(s, m, one_thread, 1);
+    const struct ref_model *reference = oracle_model(m, s->kv);
     const int vocab = s->shape->vocab;
     double *want = check_alloc((size_t)vocab * sizeof *want);
     double off[SEQUENCES * TOKENS];
@@ -245,7 +255,7 @@ static void prefill(const void *subject)
 {
     const struct subject *s = subject;
     struct session *session =
-        open_session(build(s, NULL, s->shape->layers, all_threads), all_threads, 1);
+        open_session(s, build(s, NULL, s->shape->layers, all_threads), all_threads, 1);
     const int sequence[TOKENS] = { 0 }, vocab = s->shape->vocab;
     float *want = logits_of(s, TOKENS), *got = logits_of(s, 1);
     int token[TOKENS];
@@ -273,8 +283,8 @@ static void threads(const void *subject)
     check_that(m->memory_bytes == n->memory_bytes);
     check_that(!memcmp(m->memory, n->memory, m->memory_bytes));
     random_tokens(s, token, TOKENS);
-    decode(open_session(m, one_thread, 1), token, want);
-    decode(open_session(m, all_threads, 1), token, got);
+    decode(open_session(s, m, one_thread, 1), token, want);
+    decode(open_session(s, m, all_threads, 1), token, got);
     check_equal(want, got, NULL, (size_t)(TOKENS * s->shape->vocab));
 }
 
@@ -283,8 +293,8 @@ static void company(const void *subject)
 {
     const struct subject *s = subject;
     struct model *m = build(s, NULL, s->shape->layers, all_threads);
-    struct session *alone = open_session(m, all_threads, 1);
-    struct session *together = open_session(m, all_threads, 3);
+    struct session *alone = open_session(s, m, all_threads, 1);
+    struct session *together = open_session(s, m, all_threads, 3);
     const int vocab = s->shape->vocab;
     int token[2][TOKENS], mixed[2 * TOKENS], sequence[2 * TOKENS], count = 0;
     float *want[2], *got = logits_of(s, 3);
@@ -316,9 +326,9 @@ static void company(const void *subject)
 static void isa(const void *subject)
 {
     const struct subject *s = subject;
-    struct session *c = open_session(build(s, "c", s->shape->layers, one_thread), one_thread, 1);
+    struct session *c = open_session(s, build(s, "c", s->shape->layers, one_thread), one_thread, 1);
     struct session *best =
-        open_session(build(s, NULL, s->shape->layers, one_thread), one_thread, 1);
+        open_session(s, build(s, NULL, s->shape->layers, one_thread), one_thread, 1);
     const int vocab = s->shape->vocab;
     float *want = logits_of(s, TOKENS), *got = logits_of(s, TOKENS);
     double *wide = check_alloc((size_t)vocab * sizeof *wide), off[SEQUENCES * TOKENS];
@@ -352,12 +362,12 @@ static void cycled(const void *subject)
         repeated[l] = m->layers[0];
     spread.layers = repeated;
     spread.layers_resident = layers;
-    check_that(m->weights_bytes == model_bytes(s->shape, s->family, layers));
-    check_that(m->resident_bytes == model_bytes(s->shape, s->family, 1));
+    check_that(m->weights_bytes == model_bytes(s->shape, s->family, s->head, layers));
+    check_that(m->resident_bytes == model_bytes(s->shape, s->family, s->head, 1));
     check_that(layers == 1 || m->resident_bytes < m->weights_bytes);
     random_tokens(s, token, TOKENS);
-    decode(open_session(m, one_thread, 1), token, got);
-    decode(open_session(&spread, one_thread, 1), token, want);
+    decode(open_session(s, m, one_thread, 1), token, got);
+    decode(open_session(s, &spread, one_thread, 1), token, want);
     check_equal(want, got, NULL, (size_t)(TOKENS * s->shape->vocab));
 }
 
@@ -365,7 +375,7 @@ static void cycled(const void *subject)
 static void refusals(const void *subject)
 {
     const struct subject *s = subject;
-    struct session *session = open_session(build(s, NULL, 1, one_thread), one_thread, 2);
+    struct session *session = open_session(s, build(s, NULL, 1, one_thread), one_thread, 2);
     const int token[2 * TOKENS + 1] = { 0 }, sequence[2 * TOKENS + 1] = { 0 };
     const int too_large = s->shape->vocab, negative = -1, third = 2;
     const struct batch wrong[] = {
@@ -408,16 +418,23 @@ static void group(void)
         { "refusals", refusals },
     };
 
+    static const struct {
+        const struct family *head;
+        enum kv_type kv;
+    } variants[] = { { &f16, KV_F16 }, { &f16, KV_I8 }, { &i8, KV_F16 }, { &i8, KV_I8 } };
+
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (const struct family *const *f = families; *f; f++)
-            for (size_t t = 0; t < sizeof tests / sizeof *tests; t++) {
-                const struct subject s = { &cases[c], *f };
-                if (tests[t].body == reference_cycled && cases[c].layers == 1)
-                    continue; /* nothing to go round */
-                check_run(CHECK_PASSES, tests[t].body, &s, "forward: %s %s: %s", cases[c].name,
-                          (*f)->name, tests[t].name);
-                close_all();
-            }
+            for (size_t v = 0; v < sizeof variants / sizeof *variants; v++)
+                for (size_t t = 0; t < sizeof tests / sizeof *tests; t++) {
+                    const struct subject s = { &cases[c], *f, variants[v].head, variants[v].kv };
+                    if (tests[t].body == reference_cycled && cases[c].layers == 1)
+                        continue; /* nothing to go round */
+                    check_run(CHECK_PASSES, tests[t].body, &s, "forward: %s %s, head %s, KV %s: %s",
+                              cases[c].name, (*f)->name, s.head->name, kv_names[s.kv],
+                              tests[t].name);
+                    close_all();
+                }
 }
 
 int main(int argc, char **argv)

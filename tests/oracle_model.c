@@ -20,19 +20,31 @@ static const double *gains(const float *gain, int n)
     return d;
 }
 
+/* A row of a linear matrix, or of the head (layer < 0). */
+static void latent_row_of(const struct model *m, int layer, enum linear which, int row, void *dst,
+                          float *scale)
+{
+    if (layer < 0)
+        model_latent_head(m->shape, m->head_family, m->seed, row, dst, scale);
+    else
+        model_latent_row(m->shape, m->family, m->seed, layer, which, row, dst, scale);
+}
+
 static struct ref_matrix matrix(const struct model *m, int layer, enum linear which)
 {
-    const struct dims d = shape_linear(m->shape, which);
+    const struct dims d = layer < 0 ? (struct dims){ m->shape->vocab, m->shape->hidden }
+                                    : shape_linear(m->shape, which);
+    const struct family *f = layer < 0 ? m->head_family : m->family;
     const size_t rows = (size_t)d.rows, cols = (size_t)d.cols;
-    const bool halves = m->family->element == ELEMENT_F16;
+    const bool halves = f->element == ELEMENT_F16;
     double *real = halves ? doubles(rows * cols) : NULL, *scale = doubles(rows);
     int8_t *code = halves ? NULL : check_alloc(rows * cols);
     uint16_t *half = check_alloc(cols * sizeof *half);
 
     for (int r = 0; r < d.rows; r++) {
         float row_scale;
-        model_latent_row(m->shape, m->family, m->seed, layer, which, r,
-                         halves ? (void *)half : code + (size_t)r * cols, &row_scale);
+        latent_row_of(m, layer, which, r, halves ? (void *)half : code + (size_t)r * cols,
+                      &row_scale);
         scale[r] = (double)row_scale;
         for (size_t c = 0; halves && c < cols; c++)
             real[(size_t)r * cols + c] = ref_f16_decode(half[c]);
@@ -40,14 +52,14 @@ static struct ref_matrix matrix(const struct model *m, int layer, enum linear wh
     return (struct ref_matrix){ d.rows, d.cols, real, code, scale };
 }
 
-static const double *embedding(const struct model *m, bool is_head)
+static const double *embedding(const struct model *m)
 {
     const size_t rows = (size_t)m->shape->vocab, cols = (size_t)m->shape->hidden;
     double *d = doubles(rows * cols);
     uint16_t *half = check_alloc(cols * sizeof *half);
 
     for (size_t r = 0; r < rows; r++) {
-        model_latent_embedding(m->shape, m->seed, is_head, (int)r, half);
+        model_latent_embedding(m->shape, m->seed, (int)r, half);
         for (size_t c = 0; c < cols; c++)
             d[r * cols + c] = ref_f16_decode(half[c]);
     }
@@ -74,12 +86,11 @@ static struct ref_layer layer(const struct model *m, int l)
     };
 }
 
-const struct ref_model *oracle_model(const struct model *m)
+const struct ref_model *oracle_model(const struct model *m, enum kv_type kv)
 {
     const struct shape *s = m->shape;
     struct ref_model *ref = check_alloc(sizeof *ref);
     struct ref_layer *layers = check_alloc((size_t)s->layers * sizeof *layers);
-    const double *head = embedding(m, true);
 
     for (int l = 0; l < s->layers; l++)
         layers[l] = l < m->layers_resident ? layer(m, l) : layers[l % m->layers_resident];
@@ -94,10 +105,10 @@ const struct ref_model *oracle_model(const struct model *m)
         .rope_theta = s->rope_theta,
         .norm_eps = 1e-5,
         .relu2 = s->activation == RELU2,
-        .f16_cache = true,
+        .cache = kv == KV_F16 ? REF_CACHE_F16 : REF_CACHE_I8,
         .layer = layers,
-        .embedding = s->tied_embeddings ? head : embedding(m, false),
-        .head = head,
+        .embedding = embedding(m),
+        .head = matrix(m, -1, LINEAR_Q),
         .final_norm = gains(m->final_norm, s->hidden),
     };
     return ref;
@@ -183,6 +194,8 @@ void oracle_latent(const struct model *m)
 {
     const struct shape *s = m->shape;
     uint16_t *half = check_alloc((size_t)s->hidden * sizeof *half);
+    check_that(!m->embedding == (s->tied_embeddings && m->head_family == &f16));
+    uint16_t *element = check_alloc((size_t)s->hidden * sizeof *element); /* of any family */
 
     for (int l = 0; l < m->layers_resident; l++)
         for (int which = 0; which < LINEARS; which++)
@@ -190,14 +203,19 @@ void oracle_latent(const struct model *m)
     if (m->family->element == ELEMENT_TRIT)
         latent_scale(m);
     for (int r = 0; r < s->vocab; r++) {
+        float scale;
         check_context("head, row %d", r);
-        model_latent_embedding(s, m->seed, true, r, half);
-        packed_row(&f16, &m->head, r, half);
-        if (!m->embedding)
-            continue;
+        model_latent_head(s, m->head_family, m->seed, r, element, &scale);
+        packed_row(m->head_family, &m->head, r, element);
+        check_that(!m->head.row_scale || m->head.row_scale[r] == scale);
+        model_latent_embedding(s, m->seed, r, half);
+        if (s->tied_embeddings && m->head_family->element == ELEMENT_I8)
+            codes_of((const int8_t *)element, (double)scale, half, s->hidden, 127);
         check_context("embedding, row %d", r);
-        model_latent_embedding(s, m->seed, false, r, half);
-        check_that(!memcmp(m->embedding + (size_t)r * (size_t)s->hidden, half,
-                           (size_t)s->hidden * sizeof *half));
+        if (m->embedding)
+            check_that(!memcmp(m->embedding + (size_t)r * (size_t)s->hidden, half,
+                               (size_t)s->hidden * sizeof *half));
+        else
+            check_that(!memcmp(element, half, (size_t)s->hidden * sizeof *half));
     }
 }

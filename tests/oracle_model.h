@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "reference/reference.h"
 
-const struct ref_model *oracle_model(const struct model *m);
+const struct ref_model *oracle_model(const struct model *m, enum kv_type kv);
 
 /* Fails the test unless every packed matrix of the model is its latent rows, and these are what
  * their format makes of the f16 format's rows. */

@@ -176,6 +176,9 @@ static void other_values(void **state)
     assert_true(config.warm);
     assert_int_equal(config.memory_bytes, INT64_C(512) << 20);
     assert_int_equal(config.seed, 0);
+    assert_int_equal(parse(CMD_MODEL, "--kv i8 --head i8 --kv f16 --profile"), 0);
+    assert_true(config.head_i8 && config.profile);
+    assert_false(config.kv_i8);
     assert_int_equal(parse(CMD_KERNEL, "--mem 20G --cache cold --seed 18446744073709551615"), 0);
     assert_int_equal(config.memory_bytes, INT64_C(20) << 30);
     assert_false(config.warm);
@@ -195,6 +198,8 @@ static void other_values(void **state)
     refused(CMD_KERNEL, "--shape 10x", "--shape 10x", "ROWSxCOLUMNS");
     refused(CMD_KERNEL, "--shape 10x131072", "--shape", "131071");
     refused(CMD_KERNEL, "--shape 1x1 -m 3B", "--shape", "--model");
+    refused(CMD_PAPER, "--kv i4", "--kv i4", "f16 or i8");
+    refused(CMD_KERNEL, "--head i8", "--head", "not an option");
     refused(CMD_KERNEL, "--cache lukewarm", "--cache lukewarm", "cold or warm");
     refused(CMD_KERNEL, "--mem 0", "--mem 0", "bytes");
     refused(CMD_KERNEL, "--mem 9223372036854775807", "--mem", "bytes");

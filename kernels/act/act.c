@@ -8,7 +8,7 @@ quantise_fn act_quantise_c, act_quantise_avx2;
 rmsnorm_fn act_rmsnorm_c, act_rmsnorm_avx2;
 gate_fn act_silu_c, act_silu_avx2, act_relu2_c, act_relu2_avx2;
 add_fn act_add_c, act_add_avx2;
-attend_fn act_attend_c, act_attend_avx2;
+rotate_fn act_rotate_c, act_rotate_avx2;
 to_f16_fn act_to_f16_c, act_to_f16_avx2;
 from_f16_fn act_from_f16_c, act_from_f16_avx2;
 
@@ -62,29 +62,14 @@ void act_add_c(float *y, const float *x, int n)
         y[i] += x[i];
 }
 
-void act_attend_c(float *out, const float *q, const uint16_t *k, const uint16_t *v, int positions,
-                  int stride, float scale, float *scores)
+void act_rotate_c(float *x, int heads, int dim, const float *cosine, const float *sine)
 {
-    float max = -INFINITY, total = 0;
-
-    for (int p = 0; p < positions; p++) {
-        const uint16_t *kp = k + (size_t)p * (size_t)stride;
-        float dot = 0;
-        for (int i = 0; i < stride; i++)
-            dot += q[i] * f16_to_f32(kp[i]);
-        scores[p] = dot * scale;
-        if (scores[p] > max)
-            max = scores[p];
-    }
-    for (int p = 0; p < positions; p++)
-        total += scores[p] = expf(scores[p] - max);
-    memset(out, 0, (size_t)stride * sizeof *out);
-    for (int p = 0; p < positions; p++) {
-        const uint16_t *vp = v + (size_t)p * (size_t)stride;
-        const float share = scores[p] / total;
-        for (int i = 0; i < stride; i++)
-            out[i] += share * f16_to_f32(vp[i]);
-    }
+    for (int h = 0; h < heads; h++, x += dim)
+        for (int i = 0; i < dim / 2; i++) {
+            const float a = x[2 * i], b = x[2 * i + 1];
+            x[2 * i] = a * cosine[i] - b * sine[i];
+            x[2 * i + 1] = b * cosine[i] + a * sine[i];
+        }
 }
 
 void act_to_f16_c(uint16_t *y, const float *x, int n)
@@ -101,11 +86,29 @@ void act_from_f16_c(float *y, const uint16_t *x, int n)
 
 const struct act_kernels act_kernels[] = {
 #if defined(__x86_64__)
-    { "avx2", CPU_AVX2, act_quantise_avx2, act_rmsnorm_avx2, act_silu_avx2, act_relu2_avx2,
-      act_add_avx2, act_attend_avx2, act_to_f16_avx2, act_from_f16_avx2 },
+    { "avx2",
+      CPU_AVX2,
+      act_quantise_avx2,
+      act_rmsnorm_avx2,
+      act_silu_avx2,
+      act_relu2_avx2,
+      act_add_avx2,
+      act_rotate_avx2,
+      { attend_f16_avx2, attend_i8_avx2 },
+      act_to_f16_avx2,
+      act_from_f16_avx2 },
 #endif
-    { "c", 0, act_quantise_c, act_rmsnorm_c, act_silu_c, act_relu2_c, act_add_c, act_attend_c,
-      act_to_f16_c, act_from_f16_c },
+    { "c",
+      0,
+      act_quantise_c,
+      act_rmsnorm_c,
+      act_silu_c,
+      act_relu2_c,
+      act_add_c,
+      act_rotate_c,
+      { attend_f16_c, attend_i8_c },
+      act_to_f16_c,
+      act_from_f16_c },
 };
 
 const struct act_kernels *act_pick(unsigned cpu)

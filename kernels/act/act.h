@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What happens to activations between two linear layers, one token (or one head) at a time: norm,
- * quantiser, gate, rotation, attention over an FP16 cache. C is the specification; the quantiser
- * agrees bit for bit on every instruction set, the others within 2e-6 of the largest element (for
- * attend times the largest |score| where that is above 1, as an exponential magnifies; silu's
- * underflow to 0 is within 1e-30). */
+ * What happens to activations between two linear layers, one token at a time: norm, quantiser,
+ * gate, rotation. C is the specification; the quantiser and the rotation agree bit for bit on every
+ * instruction set, the others within 2e-6 of the largest element (silu's underflow to 0 is within
+ * 1e-30). Attention is in attend.h. */
 #ifndef KERNELS_ACT_ACT_H
 #define KERNELS_ACT_ACT_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include "kernels/act/half.h" /* f16_to_f32, f32_to_f16: one value */
+#include "kernels/attend/attend.h"
 
 /* q[i] = round half to even(x[i] * 127 / max(1e-5, max|x|)); *scale = max(1e-5, max|x|) / 127;
  * *sum = sum of q. q[n] .. q[padded - 1] = 0. (BitNet b1.58 Training Tips, Figure 3.) */
@@ -25,11 +25,9 @@ typedef void gate_fn(float *y, const float *gate, const float *up, int n);
 /* y[i] += x[i]. */
 typedef void add_fn(float *y, const float *x, int n);
 
-/* One head: out = softmax(q . k * scale) v over `positions` rows of k and v, FP16, (positions,
- * stride), stride >= dim rounded up to 8, zero from dim on; q and out have that padding too.
- * scores is scratch, (positions). */
-typedef void attend_fn(float *out, const float *q, const uint16_t *k, const uint16_t *v,
-                       int positions, int stride, float scale, float *scores);
+/* Rotates each pair (x[2 i], x[2 i + 1]) of each head by the angle whose cosine and sine, (dim /
+ * 2), are given: x is (heads, dim), dim even. (RoPE, arXiv 2104.09864, equation 34.) */
+typedef void rotate_fn(float *x, int heads, int dim, const float *cosine, const float *sine);
 
 /* IEEE binary16, round half to even; overflow is infinity. */
 typedef void to_f16_fn(uint16_t *y, const float *x, int n);
@@ -42,7 +40,8 @@ struct act_kernels {
     rmsnorm_fn *rmsnorm;
     gate_fn *silu, *relu2;
     add_fn *add;
-    attend_fn *attend;
+    rotate_fn *rotate;
+    attend_fn *attend[KV_TYPES];
     to_f16_fn *to_f16;
     from_f16_fn *from_f16;
 };

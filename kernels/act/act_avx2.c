@@ -3,48 +3,15 @@
 #include <math.h>
 #include <string.h>
 #include "kernels/act/act.h"
+#include "kernels/act/vector_avx2.h"
 
 quantise_fn act_quantise_avx2;
 rmsnorm_fn act_rmsnorm_avx2;
 gate_fn act_silu_avx2, act_relu2_avx2;
 add_fn act_add_avx2;
-attend_fn act_attend_avx2;
+rotate_fn act_rotate_avx2;
 to_f16_fn act_to_f16_avx2;
 from_f16_fn act_from_f16_avx2;
-
-static inline __m256i tail_mask(int n) /* the first n of 8 lanes */
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-static inline __m256 load_part(const float *x, int n)
-{
-    return n >= 8 ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, tail_mask(n));
-}
-
-static inline void store_part(float *y, __m256 v, int n)
-{
-    if (n >= 8)
-        _mm256_storeu_ps(y, v);
-    else
-        _mm256_maskstore_ps(y, tail_mask(n), v);
-}
-
-static inline float max_of(__m256 v)
-{
-    __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-
-    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
-    return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
-}
-
-static inline float sum_of(__m256 v)
-{
-    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-
-    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
 
 /* Eight rounded, clipped int32 of x * factor. A NaN converts to INT_MIN and clips to -127. */
 static inline __m256i rounded(const float *x, int n, __m256 factor)
@@ -54,73 +21,84 @@ static inline __m256i rounded(const float *x, int n, __m256 factor)
     return _mm256_max_epi32(_mm256_min_epi32(v, _mm256_set1_epi32(127)), _mm256_set1_epi32(-127));
 }
 
+/* Sixteen codes of x * factor, the first n of them; returns their sums. */
+static inline __m256i quantise16(int8_t *q, const float *x, int n, __m256 factor)
+{
+    const __m256i a = rounded(x, n, factor),
+                  b = n > 8 ? rounded(x + 8, n - 8, factor) : _mm256_setzero_si256();
+    /* 16-bit: a0-3 b0-3 a4-7 b4-7 */
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
+    const __m128i bytes =
+        _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+
+    if (n >= 16)
+        _mm_storeu_si128((void *)q, bytes);
+    else
+        memcpy(q, &bytes, (size_t)n);
+    return _mm256_add_epi32(a, b);
+}
+
 void act_quantise_avx2(int8_t *q, float *scale, int32_t *sum, const float *x, int n, int padded)
 {
     const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
-    __m256 max8 = _mm256_set1_ps(1e-5f);
+    __m256 max8 = _mm256_set1_ps(1e-5f), more8 = max8;
     __m256i sum8 = _mm256_setzero_si256();
+    int i = 0;
 
-    for (int i = 0; i < n; i += 8) /* the second operand is kept when the first is a NaN */
-        max8 = _mm256_max_ps(_mm256_and_ps(load_part(x + i, n - i), magnitude), max8);
-    const float max = max_of(max8);
-    const __m256 factor = _mm256_set1_ps(127.0f / max);
-    for (int i = 0; i < n; i += 8) {
-        const __m256i v = rounded(x + i, n - i, factor);
-        const __m128i words =
-            _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-        const __m128i bytes = _mm_packs_epi16(words, words);
-        memcpy(q + i, &bytes, (size_t)(n - i < 8 ? n - i : 8));
-        sum8 = _mm256_add_epi32(sum8, v);
+    for (; i + 16 <= n; i += 16) { /* the second operand is kept when the first is a NaN */
+        max8 = _mm256_max_ps(_mm256_and_ps(_mm256_loadu_ps(x + i), magnitude), max8);
+        more8 = _mm256_max_ps(_mm256_and_ps(_mm256_loadu_ps(x + i + 8), magnitude), more8);
     }
+    for (; i < n; i += 8)
+        max8 = _mm256_max_ps(_mm256_and_ps(load_part(x + i, n - i), magnitude), max8);
+    const float max = max_of(_mm256_max_ps(max8, more8));
+    const __m256 factor = _mm256_set1_ps(127.0f / max);
+    for (i = 0; i + 16 <= n; i += 16)
+        sum8 = _mm256_add_epi32(sum8, quantise16(q + i, x + i, 16, factor));
+    if (i < n)
+        sum8 = _mm256_add_epi32(sum8, quantise16(q + i, x + i, n - i, factor));
     int32_t sums[8];
     memcpy(sums, &sum8, sizeof sums);
     *sum = 0;
-    for (int i = 0; i < 8; i++)
-        *sum += sums[i];
+    for (int j = 0; j < 8; j++)
+        *sum += sums[j];
     memset(q + n, 0, (size_t)(padded - n));
     *scale = max / 127.0f;
 }
 
+/* sum += v^2, in double. */
+static inline void add_squares(__m256d sum[2], __m256 v)
+{
+    const __m256d a = _mm256_cvtps_pd(_mm256_castps256_ps128(v));
+    const __m256d b = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+
+    sum[0] = _mm256_fmadd_pd(a, a, sum[0]);
+    sum[1] = _mm256_fmadd_pd(b, b, sum[1]);
+}
+
 void act_rmsnorm_avx2(float *y, const float *x, const float *gain, int n, float eps)
 {
-    __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
+    __m256d even[2] = { _mm256_setzero_pd(), _mm256_setzero_pd() };
+    __m256d odd[2] = { _mm256_setzero_pd(), _mm256_setzero_pd() };
     double sums[4], sum = 0;
+    int i = 0;
 
-    for (int i = 0; i < n; i += 8) {
-        const __m256 v = load_part(x + i, n - i);
-        const __m256d a = _mm256_cvtps_pd(_mm256_castps256_ps128(v));
-        const __m256d b = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
-        low = _mm256_fmadd_pd(a, a, low);
-        high = _mm256_fmadd_pd(b, b, high);
+    for (; i + 16 <= n; i += 16) {
+        add_squares(even, _mm256_loadu_ps(x + i));
+        add_squares(odd, _mm256_loadu_ps(x + i + 8));
     }
-    _mm256_storeu_pd(sums, _mm256_add_pd(low, high));
-    for (int i = 0; i < 4; i++)
-        sum += sums[i];
+    for (; i < n; i += 8)
+        add_squares(even, load_part(x + i, n - i));
+    _mm256_storeu_pd(sums,
+                     _mm256_add_pd(_mm256_add_pd(even[0], even[1]), _mm256_add_pd(odd[0], odd[1])));
+    for (int j = 0; j < 4; j++)
+        sum += sums[j];
     const __m256 factor = _mm256_set1_ps((float)(1 / sqrt(sum / n + (double)eps)));
-    for (int i = 0; i < n; i += 8)
+    for (i = 0; i < n; i += 8)
         store_part(y + i,
                    _mm256_mul_ps(_mm256_mul_ps(load_part(x + i, n - i), factor),
                                  load_part(gain + i, n - i)),
                    n - i);
-}
-
-/* e^x: 2^k e^r with k = round(x / ln 2), |r| <= ln 2 / 2 in two parts, and Taylor's polynomial of
- * degree 7, whose remainder is r^8 / 8! < 6e-9. Below -87 the result is that of -87: as good as 0.
- */
-static inline __m256 exp8(__m256 x)
-{
-    x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-87.0f)), _mm256_set1_ps(88.0f));
-    const __m256 k = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(0x1.715476p+0f)),
-                                     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r = _mm256_fnmadd_ps(k, _mm256_set1_ps(0x1.62e4p-1f), x);
-    r = _mm256_fnmadd_ps(k, _mm256_set1_ps(0x1.7f7d1cp-20f), r);
-    static const float inverse_factorials[] = { 1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6,
-                                                0.5f,       1.0f,       1.0f };
-    __m256 p = _mm256_set1_ps(1.0f / 5040);
-    for (int i = 0; i < 7; i++)
-        p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(inverse_factorials[i]));
-    const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(k), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
 }
 
 void act_silu_avx2(float *y, const float *gate, const float *up, int n)
@@ -148,88 +126,50 @@ void act_add_avx2(float *y, const float *x, int n)
         store_part(y + i, _mm256_add_ps(load_part(y + i, n - i), load_part(x + i, n - i)), n - i);
 }
 
-static inline __m256 half8(const uint16_t *h)
+/* The first n of four values, each twice. */
+static inline __m256 twice(const float *x, int n)
 {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const void *)h));
+    const __m128i kept = _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_setr_epi32(0, 1, 2, 3));
+    const __m256 v = _mm256_castps128_ps256(_mm_maskload_ps(x, kept));
+
+    return _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
 }
 
-/* scores[p] = q . k[p] * scale; returns the largest. */
-static float attend_scores(float *scores, const float *q, const uint16_t *k, int positions,
-                           int stride, float scale)
+/* Even places a cos - b sin, odd ones b cos + a sin; no fused operation, as in C. */
+void act_rotate_avx2(float *x, int heads, int dim, const float *cosine, const float *sine)
 {
-    float max = -INFINITY;
-
-    for (int p = 0; p < positions; p++, k += stride) {
-        __m256 a = _mm256_setzero_ps(), b = _mm256_setzero_ps();
-        int i = 0;
-        for (; i + 16 <= stride; i += 16) {
-            a = _mm256_fmadd_ps(_mm256_loadu_ps(q + i), half8(k + i), a);
-            b = _mm256_fmadd_ps(_mm256_loadu_ps(q + i + 8), half8(k + i + 8), b);
+    for (int i = 0; i < dim; i += 8) {
+        const int left = dim - i;
+        const __m256 c = twice(cosine + i / 2, left / 2), s = twice(sine + i / 2, left / 2);
+        for (int h = 0; h < heads; h++) {
+            float *at = x + h * dim + i;
+            const __m256 v = load_part(at, left);
+            const __m256 turned = _mm256_mul_ps(_mm256_permute_ps(v, 0xb1), s);
+            store_part(at, _mm256_addsub_ps(_mm256_mul_ps(v, c), turned), left);
         }
-        if (i < stride)
-            a = _mm256_fmadd_ps(_mm256_loadu_ps(q + i), half8(k + i), a);
-        scores[p] = sum_of(_mm256_add_ps(a, b)) * scale;
-        if (scores[p] > max)
-            max = scores[p];
     }
-    return max;
-}
-
-/* out[0 .. 8 n - 1] = sum over p of scores[p] * factor * v[p], n <= 8 vectors in registers. */
-static inline __attribute__((always_inline)) void attend_values(float *out, const float *scores,
-                                                                float factor, const uint16_t *v,
-                                                                int positions, int stride,
-                                                                const int n)
-{
-    __m256 sum[8];
-
-    for (int i = 0; i < n; i++)
-        sum[i] = _mm256_setzero_ps();
-    for (int p = 0; p < positions; p++, v += stride) {
-        const __m256 share = _mm256_set1_ps(scores[p] * factor);
-        for (int i = 0; i < n; i++)
-            sum[i] = _mm256_fmadd_ps(share, half8(v + 8 * i), sum[i]);
-    }
-    for (int i = 0; i < n; i++)
-        _mm256_storeu_ps(out + 8 * i, sum[i]);
-}
-
-void act_attend_avx2(float *out, const float *q, const uint16_t *k, const uint16_t *v,
-                     int positions, int stride, float scale, float *scores)
-{
-    const __m256 max = _mm256_set1_ps(attend_scores(scores, q, k, positions, stride, scale));
-    __m256 total = _mm256_setzero_ps();
-    int i = 0;
-
-    for (int p = 0; p < positions; p += 8) {
-        const __m256 e = exp8(_mm256_sub_ps(load_part(scores + p, positions - p), max));
-        store_part(scores + p, e, positions - p);
-        const __m256 kept = _mm256_castsi256_ps(tail_mask(positions - p));
-        total = _mm256_add_ps(total, _mm256_and_ps(e, kept));
-    }
-    const float factor = 1 / sum_of(total);
-    for (; i + 64 <= stride; i += 64)
-        attend_values(out + i, scores, factor, v + i, positions, stride, 8);
-    for (; i + 32 <= stride; i += 32)
-        attend_values(out + i, scores, factor, v + i, positions, stride, 4);
-    for (; i < stride; i += 8)
-        attend_values(out + i, scores, factor, v + i, positions, stride, 1);
 }
 
 void act_to_f16_avx2(uint16_t *y, const float *x, int n)
 {
     for (int i = 0; i < n; i += 8) {
         const __m128i h = _mm256_cvtps_ph(load_part(x + i, n - i), _MM_FROUND_TO_NEAREST_INT);
-        memcpy(y + i, &h, sizeof *y * (size_t)(n - i < 8 ? n - i : 8));
+        if (n - i >= 8)
+            _mm_storeu_si128((void *)(y + i), h);
+        else
+            memcpy(y + i, &h, sizeof *y * (size_t)(n - i));
     }
 }
 
 void act_from_f16_avx2(float *y, const uint16_t *x, int n)
 {
-    for (int i = 0; i < n; i += 8) {
-        const int left = n - i < 8 ? n - i : 8;
+    int i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(x + i))));
+    if (i < n) {
         __m128i h = _mm_setzero_si128();
-        memcpy(&h, x + i, sizeof *x * (size_t)left);
-        store_part(y + i, _mm256_cvtph_ps(h), left);
+        memcpy(&h, x + i, sizeof *x * (size_t)(n - i));
+        store_part(y + i, _mm256_cvtph_ps(h), n - i);
     }
 }
