@@ -128,15 +128,72 @@ void check_attend_body(const void *kernels)
                 }
 }
 
+/* ---- timing: one query a head, heads enough to defeat the caches ---- */
+
+enum { TIMED_HEADS = 128, TIMED_DIM = 128, TIMED_POSITIONS = 2048 };
+
+struct timed {
+    const struct act_kernels *k;
+    enum kv_type type;
+    float *q, *out, *scores, *scale;
+    char *rows;
+};
+
+static size_t timed_bytes(enum kv_type type)
+{
+    return (size_t)TIMED_POSITIONS * TIMED_DIM * (type == KV_F16 ? 2 : 1);
+}
+
+static void call_attend(void *arg)
+{
+    static const int positions = TIMED_POSITIONS;
+    const struct timed *t = arg;
+    const size_t bytes = timed_bytes(t->type);
+
+    for (size_t h = 0; h < TIMED_HEADS; h++) {
+        const struct attend a = { .k = t->rows + 2 * h * bytes,
+                                  .v = t->rows + (2 * h + 1) * bytes,
+                                  .k_scale = t->scale,
+                                  .v_scale = t->scale,
+                                  .stride = TIMED_DIM,
+                                  .scale = 0.1f };
+        t->k->attend[t->type](t->out, t->q, &positions, 1, &a, t->scores);
+    }
+}
+
+static void time_attend(const void *kernels)
+{
+    for (int type = 0; type < KV_TYPES; type++) {
+        const size_t bytes = 2 * TIMED_HEADS * timed_bytes((enum kv_type)type);
+        struct timed t = { .k = kernels,
+                           .type = (enum kv_type)type,
+                           .q = check_alloc(TIMED_DIM * sizeof(float)),
+                           .out = check_alloc(TIMED_DIM * sizeof(float)),
+                           .scores = check_alloc(TIMED_POSITIONS * sizeof(float)),
+                           .scale = check_alloc(TIMED_POSITIONS * sizeof(float)),
+                           .rows = check_alloc(bytes) };
+        memset(t.rows, 0x11, bytes);
+        memset(t.q, 0, TIMED_DIM * sizeof(float));
+        memset(t.scale, 0, TIMED_POSITIONS * sizeof(float));
+        check_context("timing %s", kv_names[type]);
+        const double ns = check_time(call_attend, &t);
+        if (ns > 0)
+            check_note("attend_%s_%s %d heads, %d positions %.0f ns %.2f GB/s", kv_names[type],
+                       t.k->isa, TIMED_HEADS, TIMED_POSITIONS, ns, (double)bytes / ns);
+    }
+}
+
 void check_attend(void)
 {
     const unsigned cpu = cpu_detect();
 
     for (const struct act_kernels *k = act_kernels;; k++) {
-        if ((k->needs & cpu) == k->needs)
+        if ((k->needs & cpu) == k->needs) {
             check_run(CHECK_PASSES, check_attend_body, k, "attend_%s", k->isa);
-        else
+            check_run(CHECK_PASSES, time_attend, k, "attend_time_%s", k->isa);
+        } else {
             check_skip("this CPU cannot run it", "attend_%s", k->isa);
+        }
         if (!k->needs)
             break;
     }

@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include "kernels/act/vector_avx2.h"
 
+/* Values are read in tiles of positions, which the first level keeps for all columns. Rows are
+ * asked for AHEAD bytes before their turn. */
+enum { TILE = 32, AHEAD = 2048, LINE = 64 };
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE __m256 load8(const void *rows, size_t at, const enum kv_type type)
@@ -17,6 +21,20 @@ INLINE __m256 load8(const void *rows, size_t at, const enum kv_type type)
         return _mm256_cvtph_ps(_mm_loadu_si128((const void *)((const uint16_t *)rows + at)));
     return _mm256_cvtepi32_ps(
         _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)((const int8_t *)rows + at))));
+}
+
+INLINE size_t size_of(const enum kv_type type)
+{
+    return type == KV_F16 ? sizeof(uint16_t) : sizeof(int8_t);
+}
+
+/* `count` elements from `at` on, AHEAD later. */
+INLINE void fetch(const void *rows, size_t at, size_t count, const enum kv_type type)
+{
+    const char *from = (const char *)rows + at * size_of(type) + AHEAD;
+
+    for (size_t i = 0; i < count * size_of(type); i += LINE)
+        _mm_prefetch(from + i, _MM_HINT_T0);
 }
 
 /* Lane j: q[j * q_step ..] . k[at + j * k_step ..] over stride elements. */
@@ -54,8 +72,10 @@ INLINE void dots_of_one(float *scores, const float *q, const struct attend *a, i
     const size_t stride = (size_t)a->stride;
     int p = first;
 
-    for (; p + 4 <= last; p += 4)
+    for (; p + 4 <= last; p += 4) {
+        fetch(a->k, (size_t)p * stride, 4 * stride, type);
         _mm_storeu_ps(scores + p, dot4(q, 0, a->k, (size_t)p * stride, stride, stride, type));
+    }
     for (; p < last; p++)
         scores[p] = _mm_cvtss_f32(dot4(q, 0, a->k, (size_t)p * stride, 0, stride, type));
 }
@@ -108,21 +128,26 @@ static void softmax(float *scores, int positions, int padded, float scale, const
         scores[p] = 0;
 }
 
-/* Columns [at, at + 8 n) of `count` queries' outputs, whose sums stay in registers. */
-INLINE void values(float *out, const float *scores, int positions, const struct attend *a, int at,
-                   const int count, const int n, const enum kv_type type)
+/* Columns [at, at + 8 n) of `count` queries' outputs, whose sums stay in registers: positions
+ * [first, last) are added. step: from one query's scores to the next one's. */
+INLINE void add_values(float *out, const float *scores, size_t step, int first, int last,
+                       const struct attend *a, int at, const int count, const int n,
+                       const enum kv_type type)
 {
     __m256 sum[ATTEND_QUERIES][8];
 
     for (int j = 0; j < count; j++)
         for (int i = 0; i < n; i++)
-            sum[j][i] = _mm256_setzero_ps();
-    for (int p = 0; p < positions; p++) {
+            sum[j][i] =
+                first ? _mm256_loadu_ps(out + j * a->stride + at + 8 * i) : _mm256_setzero_ps();
+    for (int p = first; p < last; p++) {
         __m256 v[8];
+        if (!at) /* the tile's first pass */
+            fetch(a->v, (size_t)p * (size_t)a->stride, (size_t)a->stride, type);
         for (int i = 0; i < n; i++)
             v[i] = load8(a->v, (size_t)p * (size_t)a->stride + (size_t)(at + 8 * i), type);
         for (int j = 0; j < count; j++) {
-            const __m256 share = _mm256_set1_ps(scores[(size_t)j * (size_t)positions + (size_t)p]);
+            const __m256 share = _mm256_set1_ps(scores[(size_t)j * step + (size_t)p]);
             for (int i = 0; i < n; i++)
                 sum[j][i] = _mm256_fmadd_ps(share, v[i], sum[j][i]);
         }
@@ -132,12 +157,28 @@ INLINE void values(float *out, const float *scores, int positions, const struct 
             _mm256_storeu_ps(out + j * a->stride + at + 8 * i, sum[j][i]);
 }
 
+/* All columns: of four queries, two vectors at a time; of one, eight while there are as many. */
+INLINE void values(float *out, const float *scores, int positions, const struct attend *a,
+                   const int count, const enum kv_type type)
+{
+    const size_t step = (size_t)positions;
+    const int wide = count == 1 ? 8 : 2;
+
+    for (int first = 0; first < positions; first += TILE) {
+        const int last = first + TILE < positions ? first + TILE : positions;
+        int at = 0;
+        for (; at + 8 * wide <= a->stride; at += 8 * wide)
+            add_values(out, scores, step, first, last, a, at, count, wide, type);
+        for (; at < a->stride; at += 8)
+            add_values(out, scores, step, first, last, a, at, count, 1, type);
+    }
+}
+
 INLINE void attend(float *out, const float *q, const int *positions, int count,
                    const struct attend *a, float *scores, const enum kv_type type)
 {
     const int stride = a->stride, longest = positions[count - 1];
     const bool four = count == ATTEND_QUERIES;
-    int at = 0;
 
     if (four)
         dots_of_four(scores, (size_t)longest, q, a, positions[0], type);
@@ -147,23 +188,10 @@ INLINE void attend(float *out, const float *q, const int *positions, int count,
         softmax(row, positions[j], longest, a->scale, type == KV_I8 ? a->k_scale : NULL,
                 type == KV_I8 ? a->v_scale : NULL);
     }
-    if (four) {
-        for (; at + 16 <= stride; at += 16)
-            values(out, scores, longest, a, at, ATTEND_QUERIES, 2, type);
-        if (at < stride)
-            values(out, scores, longest, a, at, ATTEND_QUERIES, 1, type);
-        return;
-    }
-    for (int j = 0; j < count; j++) {
-        const float *row = scores + (size_t)j * (size_t)longest;
-        float *to = out + j * stride;
-        for (at = 0; at + 64 <= stride; at += 64)
-            values(to, row, longest, a, at, 1, 8, type);
-        for (; at + 32 <= stride; at += 32)
-            values(to, row, longest, a, at, 1, 4, type);
-        for (; at < stride; at += 8)
-            values(to, row, longest, a, at, 1, 1, type);
-    }
+    if (four)
+        values(out, scores, longest, a, ATTEND_QUERIES, type);
+    for (int j = 0; j < count && !four; j++)
+        values(out + j * stride, scores + (size_t)j * (size_t)longest, longest, a, 1, type);
 }
 
 void attend_f16_avx2(float *out, const float *q, const int *positions, int count,
