@@ -421,7 +421,7 @@ static void group(void)
     static const struct {
         const struct family *head;
         enum kv_type kv;
-    } variants[] = { { &f16, KV_F16 }, { &f16, KV_I8 }, { &i8, KV_F16 }, { &i8, KV_I8 } };
+    } variants[] = { { &f16, KV_F16 }, { &i8, KV_I8 }, { &f16, KV_I8 }, { &i8, KV_F16 } };
 
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (const struct family *const *f = families; *f; f++)
@@ -430,6 +430,8 @@ static void group(void)
                     const struct subject s = { &cases[c], *f, variants[v].head, variants[v].kv };
                     if (tests[t].body == reference_cycled && cases[c].layers == 1)
                         continue; /* nothing to go round */
+                    if (v > 1 && tests[t].body != reference)
+                        continue; /* the two before have been through everything */
                     check_run(CHECK_PASSES, tests[t].body, &s, "forward: %s %s, head %s, KV %s: %s",
                               cases[c].name, (*f)->name, s.head->name, kv_names[s.kv],
                               tests[t].name);
