@@ -28,7 +28,7 @@ void threads_close(struct threads *pool);
 /* From now on jobs run on threads 0 to count - 1 (1 to what threads_open started); the others
  * sleep. So thread counts can be compared in turns. */
 void threads_use(struct threads *pool, int count);
-int threads_count(const struct threads *pool); /* those in use: all, after threads_open */
+int threads_count(const struct threads *pool);          /* those in use: all, after threads_open */
 int threads_cpu(const struct threads *pool, int index); /* the OS's number of the CPU */
 
 /* Runs fn on every thread and returns when all are done. Not reentrant. */

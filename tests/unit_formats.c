@@ -107,12 +107,9 @@ static void padding_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(f16_example),
-        cmocka_unit_test(i8_example),
-        cmocka_unit_test(ternary2_example),
-        cmocka_unit_test(ternary5_example),
-        cmocka_unit_test(lut_example),
-        cmocka_unit_test(ternary5_holds_every_group),
+        cmocka_unit_test(f16_example),        cmocka_unit_test(i8_example),
+        cmocka_unit_test(ternary2_example),   cmocka_unit_test(ternary5_example),
+        cmocka_unit_test(lut_example),        cmocka_unit_test(ternary5_holds_every_group),
         cmocka_unit_test(padding_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
