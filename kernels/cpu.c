@@ -58,7 +58,8 @@ unsigned cpu_detect(void)
         cpu |= CPU_AVX2;
     if ((cpu & CPU_AVX2) && l7.eax >= 1 && has(l7b.eax, 4))
         cpu |= CPU_AVXVNNI;
-    if (zmm && has(l7.ebx, 16) && has(l7.ebx, 17) && has(l7.ebx, 30) && has(l7.ebx, 31))
+    if ((cpu & CPU_AVX2) && zmm && has(l7.ebx, 16) && has(l7.ebx, 17) && has(l7.ebx, 30) &&
+        has(l7.ebx, 31))
         cpu |= CPU_AVX512BW;
     if ((cpu & CPU_AVX512BW) && has(l7.ecx, 11))
         cpu |= CPU_AVX512VNNI;

@@ -47,10 +47,6 @@ struct gemm_blocks {
 };
 struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens);
 
-/* Keeps the order of a tile's steps as written: a compiler that loads all of x first runs out of
- * registers, and every sum goes through memory. */
-#define IN_REGISTERS(sums) __asm__ volatile("" ::"x"((sums)[0]), "x"((sums)[1]))
-
 /* tile_n with `tokens` as a constant, so that its sums stay in registers. */
 #define GEMM_TILE_6(tile_n, tokens, ...)                                                           \
     do {                                                                                           \
@@ -72,6 +68,32 @@ struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens)
             break;                                                                                 \
         default:                                                                                   \
             tile_n(__VA_ARGS__, 6);                                                                \
+        }                                                                                          \
+    } while (0)
+
+#define GEMM_TILE_12(tile_n, tokens, ...)                                                          \
+    do {                                                                                           \
+        switch (tokens) {                                                                          \
+        case 7:                                                                                    \
+            tile_n(__VA_ARGS__, 7);                                                                \
+            break;                                                                                 \
+        case 8:                                                                                    \
+            tile_n(__VA_ARGS__, 8);                                                                \
+            break;                                                                                 \
+        case 9:                                                                                    \
+            tile_n(__VA_ARGS__, 9);                                                                \
+            break;                                                                                 \
+        case 10:                                                                                   \
+            tile_n(__VA_ARGS__, 10);                                                               \
+            break;                                                                                 \
+        case 11:                                                                                   \
+            tile_n(__VA_ARGS__, 11);                                                               \
+            break;                                                                                 \
+        case 12:                                                                                   \
+            tile_n(__VA_ARGS__, 12);                                                               \
+            break;                                                                                 \
+        default:                                                                                   \
+            GEMM_TILE_6(tile_n, tokens, __VA_ARGS__);                                              \
         }                                                                                          \
     } while (0)
 

@@ -24,13 +24,14 @@ static inline void panel_store(float *y, const float *v, int row, int first, int
 }
 
 /* y = (sum - zero) * (w_scale * x_scale) for rows [from, to) of the panel at `row`. zero is what
- * the codes' offset adds to every row. */
+ * the codes' offset adds to every row; sum may have wrapped, sum - zero fits. */
 static inline void panel_scale(float *v, const int32_t *sum, const struct wmat *w, float x_scale,
                                int32_t zero, int row, int from, int to)
 {
-    for (int r = from; r < to; r++)
-        v[r] =
-            (float)(sum[r] - zero) * ((w->row_scale ? w->row_scale[row + r] : w->scale) * x_scale);
+    for (int r = from; r < to; r++) {
+        const int32_t exact = (int32_t)((uint32_t)sum[r] - (uint32_t)zero);
+        v[r] = (float)exact * ((w->row_scale ? w->row_scale[row + r] : w->scale) * x_scale);
+    }
 }
 
 #endif

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "kernels/act/act.h"
-#include "kernels/cpu.h"
+#include "tests/check_isa.h"
 
 const char *const weights_names[WEIGHTS_COUNT] = {
     "random", "+1", "-1", "0", "max", "min", "tiny"
@@ -219,15 +219,14 @@ double *linear_bound(const struct matrix *m, const struct acts *x)
 
 void check_kernels(const char *op, check_body *body)
 {
-    const unsigned cpu = cpu_detect();
-
     for (const struct family *const *f = families; *f; f++)
         for (const struct kernel *k = (*f)->kernels;; k++) {
             const struct suspect s = { *f, k };
-            if ((k->needs & cpu) == k->needs)
-                check_run(CHECK_PASSES, body, &s, "%s_%s_%s", (*f)->name, op, k->isa);
+            const char *why_not = check_why_not(k->needs);
+            if (why_not)
+                check_skip(why_not, "%s_%s_%s", (*f)->name, op, k->isa);
             else
-                check_skip("this CPU cannot run it", "%s_%s_%s", (*f)->name, op, k->isa);
+                check_run(CHECK_PASSES, body, &s, "%s_%s_%s", (*f)->name, op, k->isa);
             if (!k->needs)
                 break;
         }

@@ -61,7 +61,7 @@ struct suspect {
 
 /* Many shapes, fills and row ranges against the family's C kernel. */
 check_body check_gemv_body, check_gemm_body;
-/* Runs the body for every kernel of every family, "c" included, that this CPU has. */
+/* Runs the body for every kernel of every family, "c" included, that this program checks. */
 void check_kernels(const char *op, check_body *body);
 
 check_group check_gemv, check_gemm;

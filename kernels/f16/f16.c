@@ -8,8 +8,8 @@
 #include "kernels/gemm.h"
 #include "kernels/panel.h"
 
-gemv_fn f16_gemv_c, f16_gemv_avx2;
-gemm_fn f16_gemm_c, f16_gemm_avx2;
+gemv_fn f16_gemv_c, f16_gemv_avx2, f16_gemv_avx512bw;
+gemm_fn f16_gemm_c, f16_gemm_avx2, f16_gemm_avx512bw;
 
 /* By blocks of columns, so that source and panel both stay in the L1 cache. */
 static void pack(void *panel, const void *src, int rows, int cols)
@@ -96,6 +96,7 @@ void f16_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, i
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+    { "avx512bw", CPU_AVX512BW, f16_gemv_avx512bw, f16_gemm_avx512bw },
     { "avx2", CPU_AVX2, f16_gemv_avx2, f16_gemm_avx2 },
 #endif
     { "c", 0, f16_gemv_c, f16_gemm_c },

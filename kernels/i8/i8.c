@@ -7,8 +7,8 @@
 #include "kernels/gemm.h"
 #include "kernels/panel.h"
 
-gemv_fn i8_gemv_c, i8_gemv_avx2;
-gemm_fn i8_gemm_c, i8_gemm_avx2;
+gemv_fn i8_gemv_c, i8_gemv_avx2, i8_gemv_avxvnni, i8_gemv_avx512bw, i8_gemv_avx512vnni;
+gemm_fn i8_gemm_c, i8_gemm_avx2, i8_gemm_avxvnni, i8_gemm_avx512bw, i8_gemm_avx512vnni;
 
 enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS };
 
@@ -98,6 +98,9 @@ void i8_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, in
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, i8_gemv_avx512vnni, i8_gemm_avx512vnni },
+    { "avx512bw", CPU_AVX512BW, i8_gemv_avx512bw, i8_gemm_avx512bw },
+    { "avxvnni", CPU_AVXVNNI, i8_gemv_avxvnni, i8_gemm_avxvnni },
     { "avx2", CPU_AVX2, i8_gemv_avx2, i8_gemm_avx2 },
 #endif
     { "c", 0, i8_gemv_c, i8_gemm_c },

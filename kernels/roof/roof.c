@@ -3,8 +3,11 @@
 #include <string.h>
 #include "kernels/cpu.h"
 
-roof_read_fn roof_read_c, roof_read_avx2;
-roof_compute_fn roof_f32_c, roof_f32_avx2, roof_i8_c, roof_i8_avx2, roof_ternary_avx2;
+roof_read_fn roof_read_c, roof_read_avx2, roof_read_avx512bw;
+roof_compute_fn roof_f32_c, roof_f32_avx2, roof_f32_avx512bw;
+roof_compute_fn roof_i8_c, roof_i8_avx2, roof_i8_avx512bw;
+roof_compute_fn roof_ternary_avx2, roof_ternary_avx512bw;
+roof_compute_fn roof_dpbusd_avxvnni, roof_dpbusd_avx512vnni;
 
 uint64_t roof_read_c(const void *data, size_t bytes, int streams, size_t prefetch)
 {
@@ -66,6 +69,12 @@ uint64_t roof_i8_c(uint64_t rounds)
 
 const struct roof_kernels roof_kernels[] = {
 #if defined(__x86_64__)
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, roof_read_avx512bw, roof_f32_avx512bw,
+      roof_dpbusd_avx512vnni, roof_dpbusd_avx512vnni, 12 * 16 * 2, 12 * 64 * 2, 12 * 64 * 2 },
+    { "avx512bw", CPU_AVX512BW, roof_read_avx512bw, roof_f32_avx512bw, roof_i8_avx512bw,
+      roof_ternary_avx512bw, 12 * 16 * 2, 12 * 32 * 2, 12 * 64 * 2 },
+    { "avxvnni", CPU_AVXVNNI, roof_read_avx2, roof_f32_avx2, roof_dpbusd_avxvnni,
+      roof_dpbusd_avxvnni, 12 * 8 * 2, 12 * 32 * 2, 12 * 32 * 2 },
     { "avx2", CPU_AVX2, roof_read_avx2, roof_f32_avx2, roof_i8_avx2, roof_ternary_avx2, 12 * 8 * 2,
       12 * 16 * 2, 12 * 32 * 2 },
 #endif

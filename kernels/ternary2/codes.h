@@ -12,8 +12,9 @@
 
 enum {
     CODES_GROUP = 4,
-    CODES_BLOCK_MAX = 48 /* columns of a family's block */,
-    CODES_TOKENS_AVX2 = 6
+    CODES_BLOCK_MAX = 48,    /* columns of a family's block */
+    CODES_TOKENS_AVX2 = 6,   /* of the tile at most, on vectors of 256 bits */
+    CODES_TOKENS_AVX512 = 12 /* and of 512 */
 };
 
 static inline size_t codes_at(int row, int col)
@@ -25,7 +26,8 @@ static inline size_t codes_at(int row, int col)
 /* gemm_ops.tile with w_size 1, x_size 1, offset 1. n is a multiple of CODES_GROUP. */
 typedef void codes_tile_fn(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
                            bool fresh);
-codes_tile_fn codes_tile_c, codes_tile_avx2;
+codes_tile_fn codes_tile_c, codes_tile_avx2, codes_tile_avxvnni, codes_tile_avx512bw,
+    codes_tile_avx512vnni;
 
 /* GEMV in C: unpacks block after block, by ops->unpack. */
 void codes_gemv_c(const struct gemm_ops *ops, float *y, const struct wmat *w, const struct acts *x,

@@ -10,8 +10,10 @@
 #include "kernels/panel.h"
 #include "kernels/ternary2/codes.h"
 
-gemv_fn ternary2_gemv_c, ternary2_gemv_avx2;
-gemm_fn ternary2_gemm_c, ternary2_gemm_avx2;
+gemv_fn ternary2_gemv_c, ternary2_gemv_avx2, ternary2_gemv_avxvnni, ternary2_gemv_avx512bw,
+    ternary2_gemv_avx512vnni;
+gemm_fn ternary2_gemm_c, ternary2_gemm_avx2, ternary2_gemm_avxvnni, ternary2_gemm_avx512bw,
+    ternary2_gemm_avx512vnni;
 
 enum { GROUP = CODES_GROUP, BLOCK_COLS = 16, BLOCK_BYTES = 64, ZERO = 0x55 /* four weights 0 */ };
 
@@ -136,6 +138,10 @@ void ternary2_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts 
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, ternary2_gemv_avx512vnni,
+      ternary2_gemm_avx512vnni },
+    { "avx512bw", CPU_AVX512BW, ternary2_gemv_avx512bw, ternary2_gemm_avx512bw },
+    { "avxvnni", CPU_AVXVNNI, ternary2_gemv_avxvnni, ternary2_gemm_avxvnni },
     { "avx2", CPU_AVX2, ternary2_gemv_avx2, ternary2_gemm_avx2 },
 #endif
     { "c", 0, ternary2_gemv_c, ternary2_gemm_c },

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * f16's inner loops for every x86 instruction set, in terms of avx2.h's or avx512.h's vectors,
+ * which the including file chooses. */
+#include "kernels/gemv.h"
+
+enum { LANES = PANEL_ROWS / VECS };
+
+/* Columns at a time, with sums of their own: eight sums hide the latency of the FMA. */
+enum { COLUMNS = 8 / (GEMV_PANELS * VECS) };
+
+/* `panels` panels at a time, `stride` bytes apart. */
+static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_t *w, size_t stride,
+                                                         const float *x, int cols, const int panels)
+{
+    vecf sum[GEMV_PANELS * VECS][COLUMNS];
+
+#pragma GCC unroll 4
+    for (int j = 0; j < panels * VECS; j++)
+#pragma GCC unroll 4
+        for (int i = 0; i < COLUMNS; i++)
+            sum[j][i] = vecf_zero();
+    for (int c = 0; c < cols; c += COLUMNS, w += COLUMNS * PANEL_ROWS) {
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++) {
+            const uint16_t *wp = w + (size_t)p * stride / sizeof *w;
+#pragma GCC unroll 4
+            for (int i = 0; i < COLUMNS; i++) {
+                const vecf xi = vecf_all(x[c + i]);
+                if (i % 2 == 0) /* two columns are a cache line */
+                    _mm_prefetch((const char *)(wp + i * PANEL_ROWS) + GEMV_AHEAD, _MM_HINT_T0);
+#pragma GCC unroll 2
+                for (int h = 0; h < VECS; h++) {
+                    vecf *s = &sum[p * VECS + h][i];
+                    *s = vecf_fma(vecf_load_f16(wp + i * PANEL_ROWS + h * LANES), xi, *s);
+                }
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < panels * VECS; j++) {
+#pragma GCC unroll 4
+        for (int i = 1; i < COLUMNS; i++)
+            sum[j][0] = vecf_add(sum[j][0], sum[j][i]);
+        vecf_store(v + j * LANES, sum[j][0]);
+    }
+}
+
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
+                 int panels)
+{
+    if (panels == GEMV_PANELS)
+        sums_n(v, panel, stride, x->f32, cols, GEMV_PANELS);
+    else
+        sums_n(v, panel, stride, x->f32, cols, 1);
+}
+
+static const struct gemv_ops gemv_ops = { .family = &f16, .sums = sums };
+
+static void unpack_block(void *w, const void *panel, int k, int n)
+{
+    const uint16_t *from = (const uint16_t *)panel + (size_t)k * PANEL_ROWS;
+    float *to = w;
+
+    for (int i = 0; i < n * PANEL_ROWS; i += LANES)
+        vecf_store(to + i, vecf_load_f16(from + i));
+}
+
+/* 16 rows x `tokens` tokens in registers. */
+static inline __attribute__((always_inline)) void
+tile_n(float *c, size_t ldc, const float *w, const float *x, int n, bool fresh, const int tokens)
+{
+    vecf sum[TILE_TOKENS][VECS];
+
+#pragma GCC unroll 12
+    for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 2
+        for (int h = 0; h < VECS; h++)
+            sum[t][h] = vecf_zero();
+#pragma GCC unroll 4
+    for (int k = 0; k < n; k++, w += PANEL_ROWS, x += tokens) {
+        vecf wk[VECS];
+#pragma GCC unroll 2
+        for (int h = 0; h < VECS; h++)
+            wk[h] = vecf_load(w + h * LANES);
+#pragma GCC unroll 12
+        for (int t = 0; t < tokens; t++) {
+            const vecf xt = vecf_all(x[t]);
+#pragma GCC unroll 2
+            for (int h = 0; h < VECS; h++)
+                sum[t][h] = vecf_fma(wk[h], xt, sum[t][h]);
+#pragma GCC unroll 2
+            for (int h = 0; h < VECS; h++)
+                HERE(sum[t][h]);
+        }
+    }
+#pragma GCC unroll 12
+    for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 2
+        for (int h = 0; h < VECS; h++) {
+            float *at = c + (size_t)t * ldc + h * LANES;
+            vecf_store(at, fresh ? sum[t][h] : vecf_add(sum[t][h], vecf_load(at)));
+        }
+}
+
+static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
+{
+    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh);
+}
+
+static const struct gemm_ops gemm_ops = { .family = &f16,
+                                          .tokens = TILE_TOKENS,
+                                          .w_size = sizeof(float),
+                                          .x_size = sizeof(float),
+                                          .unpack = unpack_block,
+                                          .tile = tile };

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * i8's inner loops for every x86 instruction set, in terms of avx2.h's or avx512.h's vectors, which
+ * the including file chooses. */
+#include "kernels/gemv.h"
+
+enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS };
+
+#ifdef VEC_DPBUSD
+/* vpdpbusd takes one unsigned operand: w ^ 0x80 is w + 128, and 128 times the token's sum is taken
+ * off at the end. The sums on the way may be beyond 2^31, and wrap. */
+enum { OFFSET = 128, CHAINS = 2 };
+
+static inline vec shifted(vec w)
+{
+    return vec_xor(w, vec_all8(-128));
+}
+
+/* sum += the products of 4 columns. */
+static inline vec dot4(vec sum, vec w, vec x)
+{
+    return vec_dpbusd(sum, shifted(w), x);
+}
+
+/* GEMM unpacks weights as vpdpbusd takes them. */
+enum { TILE_COLUMNS = 4 };
+
+static inline vec dot(vec sum, vec w, vec x)
+{
+    return vec_dpbusd(sum, w, x);
+}
+
+static inline void unpack_group(char *to, const char *from)
+{
+    for (int h = 0; h < GROUP_BYTES; h += VEC_BYTES)
+        vec_store(to + h, shifted(vec_load(from + h)));
+}
+#else
+enum { OFFSET = 0, CHAINS = 1 };
+
+static inline vec dot4(vec sum, vec w, vec x)
+{
+    return vec_add32(sum, vec_pairs16(vec_signed_pairs8(w, x), vec_all16(1)));
+}
+
+/* GEMM unpacks weights as int16, in pairs of columns: one pair of all 16 rows after the other, so
+ * that a product with a broadcast pair of activations needs one vpmaddwd. */
+enum { TILE_COLUMNS = 2 };
+
+static inline vec dot(vec sum, vec w, vec x)
+{
+    return vec_add32(sum, vec_pairs16(w, x));
+}
+
+static inline void unpack_group(char *to, const char *from)
+{
+    for (int h = 0; h < GROUP_BYTES; h += VEC_BYTES) {
+        const vec w = vec_load(from + h);
+        vec_store(to + h, vec_wide_first(w));
+        vec_store(to + GROUP_BYTES + h, vec_wide_last(w));
+    }
+}
+#endif
+
+/* `panels` panels at a time, `stride` bytes apart; CHAINS groups, with sums of their own, to hide
+ * the latency of a dot product. */
+static inline __attribute__((always_inline)) void
+sums_n(int32_t *v, const int8_t *w, size_t stride, const int8_t *x, int cols, const int panels)
+{
+    vec sum[GEMV_PANELS * VECS][CHAINS];
+
+#pragma GCC unroll 4
+    for (int j = 0; j < panels * VECS; j++)
+#pragma GCC unroll 2
+        for (int i = 0; i < CHAINS; i++)
+            sum[j][i] = vec_zero();
+    for (int c = 0; c < cols; c += CHAINS * GROUP)
+#pragma GCC unroll 2
+        for (int i = 0; i < CHAINS; i++, w += GROUP_BYTES) {
+            const vec xc = vec_broadcast4(x + c + i * GROUP);
+#pragma GCC unroll 4
+            for (int j = 0; j < panels * VECS; j++) {
+                const int8_t *wp = w + (size_t)(j / VECS) * stride;
+                if (j % VECS == 0)
+                    _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
+                sum[j][i] = dot4(sum[j][i], vec_load(wp + j % VECS * VEC_BYTES), xc);
+            }
+        }
+#pragma GCC unroll 4
+    for (int j = 0; j < panels * VECS; j++) {
+#pragma GCC unroll 2
+        for (int i = 1; i < CHAINS; i++)
+            sum[j][0] = vec_add32(sum[j][0], sum[j][i]);
+        vec_store((char *)v + j * VEC_BYTES, sum[j][0]);
+    }
+}
+
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
+                 int panels)
+{
+    if (panels == GEMV_PANELS)
+        sums_n(v, panel, stride, x->q8, cols, GEMV_PANELS);
+    else
+        sums_n(v, panel, stride, x->q8, cols, 1);
+}
+
+static const struct gemv_ops gemv_ops = { .family = &i8, .offset = OFFSET, .sums = sums };
+
+enum { TILE_FLUSH = 1 << 17 }; /* sums are int32 already */
+
+static inline vec widen(vec sum)
+{
+    return sum;
+}
+
+#include "kernels/tile_x86.h"
+
+static void unpack_block(void *w, const void *panel, int k, int n)
+{
+    const char *from = (const char *)panel + (size_t)k * PANEL_ROWS;
+    char *to = w;
+
+    for (int c = 0; c < n;
+         c += GROUP, from += GROUP_BYTES, to += GROUP_BYTES * GROUP / TILE_COLUMNS)
+        unpack_group(to, from);
+}
+
+static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
+{
+    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh);
+}
+
+static const struct gemm_ops gemm_ops = { .family = &i8,
+                                          .tokens = TILE_TOKENS,
+                                          .w_size = GROUP / TILE_COLUMNS,
+                                          .x_size = GROUP / TILE_COLUMNS,
+                                          .unpack = unpack_block,
+                                          .tile = tile,
+                                          .offset = OFFSET };
