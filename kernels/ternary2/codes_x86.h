@@ -41,7 +41,8 @@ static inline vec widen(vec part)
 
 #include "kernels/tile_x86.h"
 
-_Static_assert(TILE_TOKENS == (VECS == 1 ? CODES_TOKENS_AVX512 : CODES_TOKENS_AVX2), "codes.h");
+_Static_assert((int)TILE_TOKENS == (VECS == 1 ? (int)CODES_TOKENS_AVX512 : (int)CODES_TOKENS_AVX2),
+               "codes.h");
 
 static void codes_tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
                        bool fresh)
