@@ -62,10 +62,6 @@ static inline vec vec_all32(int value)
     return _mm256_set1_epi32(value);
 }
 
-/* Both sums are in registers here: a compiler that computes all addends before it adds them runs
- * out of registers. Emits nothing. */
-#define KEEP_ORDER(a, b) __asm__ volatile("" ::"x"(a), "x"(b))
-
 /* Four bytes in all lanes: activations of four columns, or of two as int16. */
 static inline vec vec_broadcast4(const void *x)
 {

@@ -21,7 +21,7 @@ tile_n(int32_t *c, size_t ldc, const char *w, const int32_t *x, int n, bool fres
 #pragma GCC unroll 2
             for (int h = 0; h < VECS; h++)
                 part[t][h] = vec_zero();
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int i = k; i < end; i += TILE_COLUMNS, w += VECS * VEC_BYTES, x += tokens) {
             vec wi[VECS];
 #pragma GCC unroll 2

@@ -12,7 +12,7 @@
 #include "kernels/ternary2/codes.h"
 
 gemv_fn lut_gemv_c, lut_gemv_avx2;
-gemm_fn lut_gemm_c, lut_gemm_avx2;
+gemm_fn lut_gemm_c, lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni;
 
 /* Where a group's magnitude and sign are: groups of even number in the lower 16 bytes of a vector,
  * of odd number in the upper; two pairs of groups share a vector's bytes. */
@@ -125,6 +125,9 @@ void lut_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, i
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx2, lut_gemm_avx512vnni },
+    { "avx512bw", CPU_AVX512BW, lut_gemv_avx2, lut_gemm_avx512bw },
+    { "avxvnni", CPU_AVXVNNI, lut_gemv_avx2, lut_gemm_avxvnni },
     { "avx2", CPU_AVX2, lut_gemv_avx2, lut_gemm_avx2 },
 #endif
     { "c", 0, lut_gemv_c, lut_gemm_c },

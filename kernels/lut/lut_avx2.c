@@ -11,7 +11,7 @@
 #include "kernels/ternary2/codes_avx2.h"
 
 gemv_fn lut_gemv_avx2;
-gemm_fn lut_gemm_avx2;
+gemm_fn lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni;
 
 /* A step is two groups, one in each half of a vector. WIDEN blocks of 8 groups in a half add at
  * most 10 * 8 * 381 = 30480 < 2^15 to a 16-bit sum. */
@@ -72,7 +72,8 @@ static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *
                 _mm256_add_epi8(lo[p], _mm256_sign_epi8(_mm256_shuffle_epi8(low, index), sign[p]));
             hi[p] =
                 _mm256_add_epi8(hi[p], _mm256_sign_epi8(_mm256_shuffle_epi8(high, index), sign[p]));
-            KEEP_ORDER(lo[p], hi[p]);
+            HERE(lo[p]);
+            HERE(hi[p]);
             /* The next sign to the top, above a 1: vpsignb takes 0 for 0. The last one's place was
              * the 1's. */
             if (s < STEPS - 2) {
@@ -179,4 +180,23 @@ void lut_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct acts *x
                    int last)
 {
     gemm_blocked(&gemm_avx2, y, ldy, w, x, first, last);
+}
+
+/* Newer instruction sets have tiles of their own, and unpack in the same way. */
+void lut_gemm_avxvnni(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                      int last)
+{
+    codes_gemm(&gemm_avx2, codes_tile_avxvnni, CODES_TOKENS_AVX2, y, ldy, w, x, first, last);
+}
+
+void lut_gemm_avx512bw(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                       int last)
+{
+    codes_gemm(&gemm_avx2, codes_tile_avx512bw, CODES_TOKENS_AVX512, y, ldy, w, x, first, last);
+}
+
+void lut_gemm_avx512vnni(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                         int last)
+{
+    codes_gemm(&gemm_avx2, codes_tile_avx512vnni, CODES_TOKENS_AVX512, y, ldy, w, x, first, last);
 }

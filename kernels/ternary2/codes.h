@@ -29,6 +29,18 @@ typedef void codes_tile_fn(void *c, size_t ldc, const void *w, const void *x, in
 codes_tile_fn codes_tile_c, codes_tile_avx2, codes_tile_avxvnni, codes_tile_avx512bw,
     codes_tile_avx512vnni;
 
+/* GEMM of a family that unpacks to codes, by one of the tiles. */
+static inline void codes_gemm(const struct gemm_ops *ops, codes_tile_fn *tile, int tokens, float *y,
+                              int ldy, const struct wmat *w, const struct acts *x, int first,
+                              int last)
+{
+    struct gemm_ops with_tile = *ops;
+
+    with_tile.tile = tile;
+    with_tile.tokens = tokens;
+    gemm_blocked(&with_tile, y, ldy, w, x, first, last);
+}
+
 /* GEMV in C: unpacks block after block, by ops->unpack. */
 void codes_gemv_c(const struct gemm_ops *ops, float *y, const struct wmat *w, const struct acts *x,
                   int first, int last);

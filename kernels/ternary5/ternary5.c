@@ -12,7 +12,8 @@
 #include "kernels/ternary5/ternary5.h"
 
 gemv_fn ternary5_gemv_c, ternary5_gemv_avx2;
-gemm_fn ternary5_gemm_c, ternary5_gemm_avx2;
+gemm_fn ternary5_gemm_c, ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw,
+    ternary5_gemm_avx512vnni;
 
 const int8_t ternary5_first[TERNARY5_GROUP][16] = {
     { 0, 0, 1, -1, 1, 1, -1, -1, 0, 0, 1, 0, 1, -1, 1, 0 },
@@ -135,6 +136,9 @@ void ternary5_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts 
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx2, ternary5_gemm_avx512vnni },
+    { "avx512bw", CPU_AVX512BW, ternary5_gemv_avx2, ternary5_gemm_avx512bw },
+    { "avxvnni", CPU_AVXVNNI, ternary5_gemv_avx2, ternary5_gemm_avxvnni },
     { "avx2", CPU_AVX2, ternary5_gemv_avx2, ternary5_gemm_avx2 },
 #endif
     { "c", 0, ternary5_gemv_c, ternary5_gemm_c },

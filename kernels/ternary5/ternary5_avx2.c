@@ -11,7 +11,7 @@
 #include "kernels/ternary5/ternary5.h"
 
 gemv_fn ternary5_gemv_avx2;
-gemm_fn ternary5_gemm_avx2;
+gemm_fn ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw, ternary5_gemm_avx512vnni;
 
 /* A step is two groups, one in each half of a vector, and four vectors of tables. WIDEN blocks of 4
  * groups in a half add at most 12 * 4 * 635 = 30480 < 2^15 to a 16-bit sum. */
@@ -89,7 +89,8 @@ static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *
             /* vpsignb gives 0 where a byte is 0, which is five zeros. */
             lo[p] = _mm256_add_epi8(lo[p], _mm256_sign_epi8(l, bytes));
             hi[p] = _mm256_add_epi8(hi[p], _mm256_sign_epi8(h, bytes));
-            KEEP_ORDER(lo[p], hi[p]);
+            HERE(lo[p]);
+            HERE(hi[p]);
         }
 }
 
@@ -188,4 +189,23 @@ void ternary5_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct ac
                         int last)
 {
     gemm_blocked(&gemm_avx2, y, ldy, w, x, first, last);
+}
+
+/* Newer instruction sets have tiles of their own, and unpack in the same way. */
+void ternary5_gemm_avxvnni(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                           int last)
+{
+    codes_gemm(&gemm_avx2, codes_tile_avxvnni, CODES_TOKENS_AVX2, y, ldy, w, x, first, last);
+}
+
+void ternary5_gemm_avx512bw(float *y, int ldy, const struct wmat *w, const struct acts *x,
+                            int first, int last)
+{
+    codes_gemm(&gemm_avx2, codes_tile_avx512bw, CODES_TOKENS_AVX512, y, ldy, w, x, first, last);
+}
+
+void ternary5_gemm_avx512vnni(float *y, int ldy, const struct wmat *w, const struct acts *x,
+                              int first, int last)
+{
+    codes_gemm(&gemm_avx2, codes_tile_avx512vnni, CODES_TOKENS_AVX512, y, ldy, w, x, first, last);
 }
