@@ -10,7 +10,9 @@
 
 enum {
     GEMV_PANELS = 2,
-    GEMV_AHEAD = 1024, /* bytes of prefetch in each stream: docs/formats.md, "Prefetch" */
+    /* Bytes of prefetch in each stream: docs/formats.md, "Prefetch". */
+    GEMV_AHEAD = 1024,
+    GEMV_AHEAD_TERNARY = 3072,
     /* Bytes of look-up tables at a time, on the stack: most of an L2 cache, because columns in
      * parts break the streams, which costs more than tables beyond the L1 cache. */
     GEMV_TABLE = 256 * 1024,

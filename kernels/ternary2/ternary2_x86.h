@@ -53,7 +53,7 @@ sums_n(int32_t *v, const uint8_t *w, size_t stride, const int8_t *x, int cols, c
             for (int j = 0; j < panels * VECS; j++) {
                 const uint8_t *wp = w + (size_t)(j / VECS) * stride;
                 if (j % VECS == 0)
-                    _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
+                    _mm_prefetch((const char *)wp + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
                 const vec block = vec_load(wp + j % VECS * VEC_BYTES);
 #pragma GCC unroll 4
                 for (int i = 0; i < 4; i++)
