@@ -132,19 +132,16 @@ unsigned cpu_detect(void)
     return cpu;
 }
 
-/* Arm names its parts by number: the implementer and part that the kernel reads from MIDR. */
+/* Arm names its parts by number. */
 void cpu_name(char *name, size_t size)
 {
-    char line[256];
-    unsigned implementer = 0, part = 0;
-    FILE *f = fopen("/proc/cpuinfo", "r");
+    uint64_t midr = 0;
+#if defined(__aarch64__) && defined(__linux__)
+    if (getauxval(AT_HWCAP) & HWCAP_CPUID) /* the kernel answers for the register */
+        __asm__("mrs %0, midr_el1" : "=r"(midr));
+#endif
+    const unsigned implementer = midr >> 24 & 0xff, part = midr >> 4 & 0xfff;
 
-    while (f && fgets(line, sizeof line, f)) {
-        sscanf(line, "CPU implementer : %x", &implementer);
-        sscanf(line, "CPU part : %x", &part);
-    }
-    if (f)
-        fclose(f);
     if (implementer)
         snprintf(name, size, "implementer 0x%02x part 0x%03x", implementer, part);
     else

@@ -43,14 +43,15 @@ static float *copy(const float *x, int n)
  * with a share of 0; and nothing written around it. */
 static void verify(const float *want, const float *got, int n, double share)
 {
-    double *bound = NULL, largest = 0;
+    double *bound = NULL;
+    float largest = 0;
 
     if (share > 0) {
         bound = check_alloc((size_t)n * sizeof *bound);
         for (int i = 0; i < n; i++)
-            largest = fmax(largest, fabs((double)want[i]));
+            largest = fmaxf(largest, fabsf(want[i]));
         for (int i = 0; i < n; i++)
-            bound[i] = share * largest + NOTHING;
+            bound[i] = share * (double)largest + NOTHING;
     }
     for (int i = 1; i <= CHECK_GUARD; i++)
         if (!check_is_poison(got[-i]) || !check_is_poison(got[n - 1 + i]))
@@ -69,6 +70,7 @@ static const struct {
     { "outlier", 0 },       { "negative", 0 },
     { "below 1e-5", 9e-6 }, { "just above 1e-5", 1.01e-5 },
     { "subnormal", 1e-40 }, { "huge", 3e38 },
+    { "a NaN", 0 },         { "infinity", 0 },
 };
 
 static void fill_quantise(float *x, int n, size_t fill)
@@ -83,10 +85,13 @@ static void fill_quantise(float *x, int n, size_t fill)
             x[i] = i == n / 2 ? 127.0f : (float)check_below(254) - 126.5f;
         else if (!strcmp(name, "quarters")) /* ... and when it is 63.5 */
             x[i] = i == n / 2 ? -63.5f : ((float)check_below(254) - 126.5f) / 2;
-        else if (!strcmp(name, "outlier"))
-            x[i] = i == n / 2 ? 1000.0f : (float)check_real();
-        else
+        else if (!strcmp(name, "negative") || !strcmp(name, "zeros"))
             x[i] = !strcmp(name, "negative") ? -3.0f : 0.0f;
+        else /* one that is not like the others */
+            x[i] = i != n / 2                  ? (float)check_real()
+                   : !strcmp(name, "a NaN")    ? NAN
+                   : !strcmp(name, "infinity") ? INFINITY
+                                               : 1000.0f;
 }
 
 static void try_quantise(const struct act_kernels *k, int n, int padded, size_t fill)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 #include "kernels/act/act.h"
-#include "kernels/cpu.h"
 #include "tests/check_act.h"
+#include "tests/check_isa.h"
 
 static const double BOUND = 2e-6; /* of the largest element */
 
@@ -96,11 +96,11 @@ static void try_attend(const struct act_kernels *k, const struct problem *p)
     guards(scores, p->count * longest, "scores");
     for (int j = 0; j < p->count; j++) {
         const double steep = fmax(1, steepest(q + j * stride, &a, p->positions[j]));
-        double largest = 0;
+        float largest = 0;
         for (int i = 0; i < stride; i++)
-            largest = fmax(largest, fabs((double)want[j * stride + i]));
+            largest = fmaxf(largest, fabsf(want[j * stride + i]));
         for (int i = 0; i < stride; i++)
-            bound[i] = BOUND * steep * largest;
+            bound[i] = BOUND * steep * (double)largest;
         check_equal(want + j * stride, got + j * stride, bound, (size_t)stride);
         k->attend[p->type](alone, q + j * stride, &p->positions[j], 1, &a, scores);
         check_equal(alone, got + j * stride, NULL, (size_t)stride);
@@ -185,14 +185,15 @@ static void time_attend(const void *kernels)
 
 void check_attend(void)
 {
-    const unsigned cpu = cpu_detect();
-
     for (const struct act_kernels *k = act_kernels;; k++) {
-        if ((k->needs & cpu) == k->needs) {
+        const char *why_not = check_why_not(k->needs);
+        if (check_emulator() && !k->needs)
+            break; /* C against itself */
+        if (why_not) {
+            check_skip(why_not, "attend_%s", k->isa);
+        } else {
             check_run(CHECK_PASSES, check_attend_body, k, "attend_%s", k->isa);
             check_run(CHECK_PASSES, time_attend, k, "attend_time_%s", k->isa);
-        } else {
-            check_skip("this CPU cannot run it", "attend_%s", k->isa);
         }
         if (!k->needs)
             break;

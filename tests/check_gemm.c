@@ -9,6 +9,7 @@ static const int batches[] = { 1, 2, 3, 4, 5, 6, 7, 12, 17, 64 };
 /* Multiply-adds of one case, so that slow C kernels end, too: up to the first every fill,
  * up to the second random and the largest numbers. */
 static const long WORK_LITTLE = 200000, WORK_MAX = 4000000;
+static const long WORK_SLOW = 800000; /* in place of WORK_MAX where check_slow() */
 
 struct job {
     const struct suspect *suspect;
@@ -71,7 +72,7 @@ static void try_shape(const struct suspect *s, int rows, int cols)
         const bool largest = weights == WEIGHTS_PLUS || weights == WEIGHTS_MAX;
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
             const long work = (long)padded * cols * batches[b];
-            if (work > WORK_MAX)
+            if (work > (check_slow(s->family) ? WORK_SLOW : WORK_MAX))
                 continue;
             if (random || work <= WORK_LITTLE)
                 try_batch(s, &m, (enum weights)weights, INPUTS_RANDOM, batches[b]);

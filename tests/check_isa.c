@@ -17,6 +17,11 @@ void check_emulates(unsigned cpu, const char *by)
     emulator.by = by;
 }
 
+const char *check_emulator(void)
+{
+    return getenv("CHECK_EMULATOR");
+}
+
 const char *check_why_not(unsigned needs)
 {
     const bool native = !(needs & ~cpu_detect());
@@ -51,7 +56,7 @@ static void nothing_more(const void *arg)
 
 void check_isas(void)
 {
-    const char *by = emulator.by ? emulator.by : getenv("CHECK_EMULATOR");
+    const char *by = emulator.by ? emulator.by : check_emulator();
 
     for (const struct cpu_feature *f = cpu_features; f->bit; f++) {
         const char *why_not = check_why_not(f->bit);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "kernels/act/act.h"
+#include "kernels/cpu.h"
 #include "tests/check_isa.h"
 
 const char *const weights_names[WEIGHTS_COUNT] = {
@@ -217,12 +218,19 @@ double *linear_bound(const struct matrix *m, const struct acts *x)
 
 /* ---- all kernels ---- */
 
+bool check_slow(const struct family *f)
+{
+    return check_emulator() && f->act == ACT_F32;
+}
+
 void check_kernels(const char *op, check_body *body)
 {
     for (const struct family *const *f = families; *f; f++)
         for (const struct kernel *k = (*f)->kernels;; k++) {
             const struct suspect s = { *f, k };
             const char *why_not = check_why_not(k->needs);
+            if (check_emulator() && !k->needs && k != kernel_pick(*f, cpu_detect()))
+                break; /* C against itself, and not what this CPU would run */
             if (why_not)
                 check_skip(why_not, "%s_%s_%s", (*f)->name, op, k->isa);
             else

@@ -177,12 +177,12 @@ static void same(const struct subject *s, const float *want, const float *got, i
     double *bound = NULL;
 
     if (s->family->error_per_column > 0) {
-        double largest = 0;
+        float largest = 0;
         bound = check_alloc((size_t)n * sizeof *bound);
         for (int i = 0; i < n; i++)
-            largest = fmax(largest, fabs((double)want[i]));
+            largest = fmaxf(largest, fabsf(want[i]));
         for (int i = 0; i < n; i++)
-            bound[i] = near_of(s) * largest;
+            bound[i] = near_of(s) * (double)largest;
     }
     check_equal(want, got, bound, (size_t)n);
 }

@@ -4,13 +4,14 @@
 #include <string.h>
 #include "kernels/cpu.h"
 
-quantise_fn act_quantise_c, act_quantise_avx2;
-rmsnorm_fn act_rmsnorm_c, act_rmsnorm_avx2;
-gate_fn act_silu_c, act_silu_avx2, act_relu2_c, act_relu2_avx2;
-add_fn act_add_c, act_add_avx2;
-rotate_fn act_rotate_c, act_rotate_avx2;
-to_f16_fn act_to_f16_c, act_to_f16_avx2;
-from_f16_fn act_from_f16_c, act_from_f16_avx2;
+quantise_fn act_quantise_c, act_quantise_avx2, act_quantise_neon;
+rmsnorm_fn act_rmsnorm_c, act_rmsnorm_avx2, act_rmsnorm_neon;
+gate_fn act_silu_c, act_silu_avx2, act_silu_neon;
+gate_fn act_relu2_c, act_relu2_avx2, act_relu2_neon;
+add_fn act_add_c, act_add_avx2, act_add_neon;
+rotate_fn act_rotate_c, act_rotate_avx2, act_rotate_neon;
+to_f16_fn act_to_f16_c, act_to_f16_avx2, act_to_f16_neon;
+from_f16_fn act_from_f16_c, act_from_f16_avx2, act_from_f16_neon;
 
 void act_quantise_c(int8_t *q, float *scale, int32_t *sum, const float *x, int n, int padded)
 {
@@ -97,6 +98,18 @@ const struct act_kernels act_kernels[] = {
       { attend_f16_avx2, attend_i8_avx2 },
       act_to_f16_avx2,
       act_from_f16_avx2 },
+#elif defined(__aarch64__)
+    { "neon",
+      CPU_NEON,
+      act_quantise_neon,
+      act_rmsnorm_neon,
+      act_silu_neon,
+      act_relu2_neon,
+      act_add_neon,
+      act_rotate_neon,
+      { attend_f16_neon, attend_i8_neon },
+      act_to_f16_neon,
+      act_from_f16_neon },
 #endif
     { "c",
       0,

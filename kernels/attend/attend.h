@@ -34,6 +34,7 @@ struct attend {
 typedef void attend_fn(float *out, const float *q, const int *positions, int count,
                        const struct attend *a, float *scores);
 
-extern attend_fn attend_f16_c, attend_i8_c, attend_f16_avx2, attend_i8_avx2;
+extern attend_fn attend_f16_c, attend_f16_avx2, attend_f16_neon;
+extern attend_fn attend_i8_c, attend_i8_avx2, attend_i8_neon;
 
 #endif

@@ -10,6 +10,8 @@
 
 gemv_fn f16_gemv_c, f16_gemv_avx2, f16_gemv_avx512bw;
 gemm_fn f16_gemm_c, f16_gemm_avx2, f16_gemm_avx512bw;
+gemv_fn f16_gemv_neon;
+gemm_fn f16_gemm_neon;
 
 /* By blocks of columns, so that source and panel both stay in the L1 cache. */
 static void pack(void *panel, const void *src, int rows, int cols)
@@ -98,6 +100,8 @@ static const struct kernel kernels[] = {
 #if defined(__x86_64__)
     { "avx512bw", CPU_AVX512BW, f16_gemv_avx512bw, f16_gemm_avx512bw },
     { "avx2", CPU_AVX2, f16_gemv_avx2, f16_gemm_avx2 },
+#elif defined(__aarch64__)
+    { "neon", CPU_NEON, f16_gemv_neon, f16_gemm_neon },
 #endif
     { "c", 0, f16_gemv_c, f16_gemm_c },
 };

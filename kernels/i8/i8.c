@@ -9,6 +9,8 @@
 
 gemv_fn i8_gemv_c, i8_gemv_avx2, i8_gemv_avxvnni, i8_gemv_avx512bw, i8_gemv_avx512vnni;
 gemm_fn i8_gemm_c, i8_gemm_avx2, i8_gemm_avxvnni, i8_gemm_avx512bw, i8_gemm_avx512vnni;
+gemv_fn i8_gemv_neon;
+gemm_fn i8_gemm_neon, i8_gemm_i8mm;
 
 enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS };
 
@@ -102,6 +104,9 @@ static const struct kernel kernels[] = {
     { "avx512bw", CPU_AVX512BW, i8_gemv_avx512bw, i8_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, i8_gemv_avxvnni, i8_gemm_avxvnni },
     { "avx2", CPU_AVX2, i8_gemv_avx2, i8_gemm_avx2 },
+#elif defined(__aarch64__)
+    { "i8mm", CPU_NEON | CPU_DOTPROD | CPU_I8MM, i8_gemv_neon, i8_gemm_i8mm },
+    { "neon", CPU_NEON | CPU_DOTPROD, i8_gemv_neon, i8_gemm_neon },
 #endif
     { "c", 0, i8_gemv_c, i8_gemm_c },
 };

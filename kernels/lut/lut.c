@@ -13,6 +13,8 @@
 
 gemv_fn lut_gemv_c, lut_gemv_avx2;
 gemm_fn lut_gemm_c, lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni;
+gemv_fn lut_gemv_neon;
+gemm_fn lut_gemm_neon, lut_gemm_i8mm;
 
 /* Where a group's magnitude and sign are: groups of even number in the lower 16 bytes of a vector,
  * of odd number in the upper; two pairs of groups share a vector's bytes. */
@@ -129,6 +131,9 @@ static const struct kernel kernels[] = {
     { "avx512bw", CPU_AVX512BW, lut_gemv_avx2, lut_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, lut_gemv_avx2, lut_gemm_avxvnni },
     { "avx2", CPU_AVX2, lut_gemv_avx2, lut_gemm_avx2 },
+#elif defined(__aarch64__)
+    { "i8mm", CPU_NEON | CPU_DOTPROD | CPU_I8MM, lut_gemv_neon, lut_gemm_i8mm },
+    { "neon", CPU_NEON | CPU_DOTPROD, lut_gemv_neon, lut_gemm_neon },
 #endif
     { "c", 0, lut_gemv_c, lut_gemm_c },
 };

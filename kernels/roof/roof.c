@@ -3,11 +3,12 @@
 #include <string.h>
 #include "kernels/cpu.h"
 
-roof_read_fn roof_read_c, roof_read_avx2, roof_read_avx512bw;
+roof_read_fn roof_read_c, roof_read_avx2, roof_read_avx512bw, roof_read_neon;
 roof_compute_fn roof_f32_c, roof_f32_avx2, roof_f32_avx512bw;
 roof_compute_fn roof_i8_c, roof_i8_avx2, roof_i8_avx512bw;
 roof_compute_fn roof_ternary_avx2, roof_ternary_avx512bw;
 roof_compute_fn roof_dpbusd_avxvnni, roof_dpbusd_avx512vnni;
+roof_compute_fn roof_f32_neon, roof_i8_neon, roof_i8_i8mm;
 
 uint64_t roof_read_c(const void *data, size_t bytes, int streams, size_t prefetch)
 {
@@ -77,6 +78,11 @@ const struct roof_kernels roof_kernels[] = {
       roof_dpbusd_avxvnni, 12 * 8 * 2, 12 * 32 * 2, 12 * 32 * 2 },
     { "avx2", CPU_AVX2, roof_read_avx2, roof_f32_avx2, roof_i8_avx2, roof_ternary_avx2, 12 * 8 * 2,
       12 * 16 * 2, 12 * 32 * 2 },
+#elif defined(__aarch64__) /* {0, 1, 2} x int8 is exact int8 x int8: there is nothing faster */
+    { "i8mm", CPU_NEON | CPU_DOTPROD | CPU_I8MM, roof_read_neon, roof_f32_neon, roof_i8_i8mm,
+      roof_i8_i8mm, 24 * 4 * 2, 24 * 32 * 2, 24 * 32 * 2 },
+    { "neon", CPU_NEON | CPU_DOTPROD, roof_read_neon, roof_f32_neon, roof_i8_neon, roof_i8_neon,
+      24 * 4 * 2, 24 * 16 * 2, 24 * 16 * 2 },
 #endif
     { "c", 0, roof_read_c, roof_f32_c, roof_i8_c, roof_i8_c, LANES * 2, LANES * 2, LANES * 2 },
 };

@@ -14,6 +14,8 @@ gemv_fn ternary2_gemv_c, ternary2_gemv_avx2, ternary2_gemv_avxvnni, ternary2_gem
     ternary2_gemv_avx512vnni;
 gemm_fn ternary2_gemm_c, ternary2_gemm_avx2, ternary2_gemm_avxvnni, ternary2_gemm_avx512bw,
     ternary2_gemm_avx512vnni;
+gemv_fn ternary2_gemv_neon;
+gemm_fn ternary2_gemm_neon, ternary2_gemm_i8mm;
 
 enum { GROUP = CODES_GROUP, BLOCK_COLS = 16, BLOCK_BYTES = 64, ZERO = 0x55 /* four weights 0 */ };
 
@@ -143,6 +145,9 @@ static const struct kernel kernels[] = {
     { "avx512bw", CPU_AVX512BW, ternary2_gemv_avx512bw, ternary2_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, ternary2_gemv_avxvnni, ternary2_gemm_avxvnni },
     { "avx2", CPU_AVX2, ternary2_gemv_avx2, ternary2_gemm_avx2 },
+#elif defined(__aarch64__)
+    { "i8mm", CPU_NEON | CPU_DOTPROD | CPU_I8MM, ternary2_gemv_neon, ternary2_gemm_i8mm },
+    { "neon", CPU_NEON | CPU_DOTPROD, ternary2_gemv_neon, ternary2_gemm_neon },
 #endif
     { "c", 0, ternary2_gemv_c, ternary2_gemm_c },
 };

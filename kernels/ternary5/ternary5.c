@@ -14,6 +14,8 @@
 gemv_fn ternary5_gemv_c, ternary5_gemv_avx2;
 gemm_fn ternary5_gemm_c, ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw,
     ternary5_gemm_avx512vnni;
+gemv_fn ternary5_gemv_neon;
+gemm_fn ternary5_gemm_neon, ternary5_gemm_i8mm;
 
 const int8_t ternary5_first[TERNARY5_GROUP][16] = {
     { 0, 0, 1, -1, 1, 1, -1, -1, 0, 0, 1, 0, 1, -1, 1, 0 },
@@ -140,6 +142,9 @@ static const struct kernel kernels[] = {
     { "avx512bw", CPU_AVX512BW, ternary5_gemv_avx2, ternary5_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, ternary5_gemv_avx2, ternary5_gemm_avxvnni },
     { "avx2", CPU_AVX2, ternary5_gemv_avx2, ternary5_gemm_avx2 },
+#elif defined(__aarch64__)
+    { "i8mm", CPU_NEON | CPU_DOTPROD | CPU_I8MM, ternary5_gemv_neon, ternary5_gemm_i8mm },
+    { "neon", CPU_NEON | CPU_DOTPROD, ternary5_gemv_neon, ternary5_gemm_neon },
 #endif
     { "c", 0, ternary5_gemv_c, ternary5_gemm_c },
 };
