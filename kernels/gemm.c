@@ -107,6 +107,11 @@ static void one_tile(const struct call *call, const struct part *part, int row, 
         if (!fresh)
             copy_part(call, edge.f32, row, token, tokens, false);
     }
+    if (whole) /* the tile comes to c at its end: by then it is here */
+        for (int t = 0; t < tokens; t++) {
+            __builtin_prefetch(c + (size_t)t * ldc, 1);
+            __builtin_prefetch(c + (size_t)t * ldc + PANEL_ROWS - 1, 1);
+        }
     call->ops->tile(c, ldc, w, x, tokens, part->n, fresh);
     if (done)
         finish(call, c, ldc, row, token, tokens);
