@@ -8,6 +8,7 @@
 #define KERNELS_LOOKUP_AVX2_H
 
 #include "kernels/avx2.h"
+#include "kernels/gemv.h"
 
 /* Words of the activations from q on in the lower half, from q + group on in the upper, 8 each;
  * reads group + 8 bytes. */
@@ -65,6 +66,45 @@ static inline void lookup_widen(int32_t *to, __m256i sum)
     const __m256i so_far = _mm256_loadu_si256((const void *)to);
 
     _mm256_storeu_si256((void *)to, _mm256_add_epi32(so_far, _mm256_add_epi32(low, high)));
+}
+
+/* What differs between formats: a block's bytes, the vectors of its tables, the blocks after which
+ * 16-bit sums are widened, the base. */
+struct lookup_format {
+    size_t block_bytes;
+    int block_cols, tables, widen, base;
+};
+
+/* One block of `panels` panels, `stride` bytes apart: bytes lo and hi of 16 rows in each half. */
+typedef void lookup_block_fn(__m256i *lo, __m256i *hi, const uint8_t *w, size_t stride,
+                             const __m256i *table, const int panels);
+
+/* v is (panels, 16): sums over `cols` columns. Inlined with its arguments as constants. */
+static inline __attribute__((always_inline)) void
+lookup_n(int32_t *v, const uint8_t *w, size_t stride, const __m256i *table, int cols,
+         const int panels, const struct lookup_format *f, lookup_block_fn *block_n)
+{
+    memset(v, 0, (size_t)panels * PANEL_ROWS * sizeof *v);
+    for (int block = 0, blocks = cols / f->block_cols; block < blocks;) {
+        const int end = blocks - block < f->widen ? blocks : block + f->widen;
+        __m256i sum[GEMV_PANELS][2];
+
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++)
+            sum[p][0] = sum[p][1] = _mm256_setzero_si256();
+        for (; block < end; block++, w += f->block_bytes, table += f->tables) {
+            __m256i lo[GEMV_PANELS], hi[GEMV_PANELS];
+            block_n(lo, hi, w, stride, table, panels);
+#pragma GCC unroll 2
+            for (int p = 0; p < panels; p++)
+                lookup_merge(sum[p], lo[p], hi[p], f->base);
+        }
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++)
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++)
+                lookup_widen(v + PANEL_ROWS * p + 8 * h, sum[p][h]);
+    }
 }
 
 #endif

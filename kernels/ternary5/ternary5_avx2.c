@@ -5,7 +5,6 @@
  * 26, so that the 4 groups of a block's half add up within a byte, to 96 and 104, before they are
  * put together as 16 bits. Nothing is rounded. */
 #include "kernels/gemm.h"
-#include "kernels/gemv.h"
 #include "kernels/lookup_avx2.h"
 #include "kernels/ternary2/codes_avx2.h"
 #include "kernels/ternary5/ternary5.h"
@@ -61,7 +60,6 @@ static inline struct indices indices_of(__m256i bytes)
     return (struct indices){ first, _mm256_add_epi8(_mm256_shuffle_epi8(start, first), m) };
 }
 
-/* One block of `panels` panels: bytes lo and hi of 16 rows in each half. */
 static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *hi,
                                                           const uint8_t *w, size_t stride,
                                                           const __m256i *table, const int panels)
@@ -94,40 +92,16 @@ static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *
         }
 }
 
-static inline __attribute__((always_inline)) void lookup_n(int32_t *v, const uint8_t *w,
-                                                           size_t stride, const __m256i *table,
-                                                           int cols, const int panels)
-{
-    memset(v, 0, (size_t)panels * PANEL_ROWS * sizeof *v);
-    for (int block = 0, blocks = cols / TERNARY5_COLS; block < blocks;) {
-        const int end = blocks - block < WIDEN ? blocks : block + WIDEN;
-        __m256i sum[GEMV_PANELS][2];
-
-#pragma GCC unroll 2
-        for (int p = 0; p < panels; p++)
-            sum[p][0] = sum[p][1] = _mm256_setzero_si256();
-        for (; block < end; block++, w += TERNARY5_BYTES, table += TABLES * STEPS) {
-            __m256i lo[GEMV_PANELS], hi[GEMV_PANELS];
-            block_n(lo, hi, w, stride, table, panels);
-#pragma GCC unroll 2
-            for (int p = 0; p < panels; p++)
-                lookup_merge(sum[p], lo[p], hi[p], BASE);
-        }
-#pragma GCC unroll 2
-        for (int p = 0; p < panels; p++)
-#pragma GCC unroll 2
-            for (int h = 0; h < 2; h++)
-                lookup_widen(v + PANEL_ROWS * p + 8 * h, sum[p][h]);
-    }
-}
+static const struct lookup_format format = { TERNARY5_BYTES, TERNARY5_COLS, TABLES *STEPS, WIDEN,
+                                             BASE };
 
 static void lookup(int32_t *sums, const void *panel, size_t stride, const void *table, int cols,
                    int panels)
 {
     if (panels == GEMV_PANELS)
-        lookup_n(sums, panel, stride, table, cols, GEMV_PANELS);
+        lookup_n(sums, panel, stride, table, cols, GEMV_PANELS, &format, block_n);
     else
-        lookup_n(sums, panel, stride, table, cols, 1);
+        lookup_n(sums, panel, stride, table, cols, 1, &format, block_n);
 }
 
 static const struct gemv_ops gemv_avx2 = { .family = &ternary5,
