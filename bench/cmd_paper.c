@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/command.h"
+#include "bench/paper_cells.h"
 #include "bench/paper_energy.h"
 #include "bench/paper_rows.h"
 #include "bench/passes.h"
@@ -121,7 +122,7 @@ static void plan_specs(struct entry *e, const struct run *run, int threads)
 
     e->count = 0;
     for (int f = 0; families[f]; f++) {
-        bool wanted = !c->formats.count;
+        bool wanted = !c->formats.count && (c->full || paper_is_quick(families[f]->name));
         for (int i = 0; i < c->formats.count; i++)
             wanted |= !strcmp(c->formats.values[i], families[f]->name);
         const char *isa = c->isas.count ? c->isas.values[0] : NULL;

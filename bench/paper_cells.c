@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/rows.h"
+#include "kernels/kernel.h"
 
 const struct paper_size paper_sizes[PAPER_SIZES] = {
     { "700M", true, false }, { "1.3B", true, true },  { "3B", true, true },
@@ -12,11 +13,16 @@ const struct paper_size paper_sizes[PAPER_SIZES] = {
     { "30B", false, false }, { "65B", false, false }, { "70B", false, true },
 };
 
-const char *const paper_formats[] = { "f16", "i8", "ternary2", NULL };
+bool paper_is_quick(const char *format)
+{
+    return !strcmp(format, "f16") || !strcmp(format, "i8") || !strcmp(format, "ternary2");
+}
 
 bool paper_is_ternary(const char *format)
 {
-    return !strcmp(format, "ternary2");
+    const struct family *f = family_find(format);
+
+    return f && f->element == ELEMENT_TRIT;
 }
 
 bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,

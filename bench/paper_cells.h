@@ -31,8 +31,9 @@ struct paper_size {
     bool table1, fig2;
 };
 extern const struct paper_size paper_sizes[PAPER_SIZES];
-extern const char *const paper_formats[]; /* NULL at the end */
 
+/* The formats that a quick run measures unless it is told which. */
+bool paper_is_quick(const char *format);
 bool paper_is_ternary(const char *format);
 
 /* The run's cell of a model, format and phase; false when there is none. Release it. */

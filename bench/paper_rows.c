@@ -9,6 +9,7 @@
 #include "bench/paper_data.h"
 #include "bench/paper_energy.h"
 #include "bench/rows.h"
+#include "kernels/kernel.h"
 
 enum { TEXT_MAX = 400 };
 
@@ -181,15 +182,16 @@ static void add_item(json_t *rows, sqlite3 *db, int64_t run, const char *item, c
     const bool prefill = !strcmp(item, "prefill");
     struct paper_cell c;
 
-    for (const char *const *format = paper_formats; *format; format++) {
-        if (!paper_cell_find(db, run, size, *format, prefill ? "prefill" : "decode", &c))
+    for (const struct family *const *f = families; *f; f++) {
+        const char *format = (*f)->name;
+        if (!paper_cell_find(db, run, size, format, prefill ? "prefill" : "decode", &c))
             continue;
         if (prefill) {
             json_array_append_new(
-                rows, metric_row(db, run, item, size, *format, "throughput_tokens_per_s", &c));
+                rows, metric_row(db, run, item, size, format, "throughput_tokens_per_s", &c));
         } else {
-            json_array_append_new(rows, metric_row(db, run, item, size, *format, "memory_gb", &c));
-            json_array_append_new(rows, metric_row(db, run, item, size, *format, "latency_ms", &c));
+            json_array_append_new(rows, metric_row(db, run, item, size, format, "memory_gb", &c));
+            json_array_append_new(rows, metric_row(db, run, item, size, format, "latency_ms", &c));
         }
         paper_cell_release(&c);
     }

@@ -7,6 +7,7 @@
 #include "bench/paper_cells.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
+#include "kernels/kernel.h"
 
 enum { NOTES_MAX = 1200 };
 
@@ -103,9 +104,9 @@ static int write_sizes(struct outputs *o, sqlite3 *db, int64_t run, const json_t
     json_t *lines = json_array();
 
     for (int i = 0; i < PAPER_SIZES; i++)
-        for (const char *const *format = paper_formats; *format; format++) {
-            json_t *row = pick(rows, item, paper_sizes[i].name, *format, "latency_ms")
-                              ? size_row(db, run, rows, item, paper_sizes[i].name, *format)
+        for (const struct family *const *f = families; *f; f++) {
+            json_t *row = pick(rows, item, paper_sizes[i].name, (*f)->name, "latency_ms")
+                              ? size_row(db, run, rows, item, paper_sizes[i].name, (*f)->name)
                               : NULL;
             if (row)
                 json_array_append_new(lines, row);
