@@ -40,22 +40,6 @@ void doctor_row(struct doctor *d, const char *kind, const char *name, const char
     json_array_append_new(d->rows, row);
 }
 
-const char *doctor_status(int error)
-{
-    switch (error) {
-    case -EACCES:
-    case -EPERM:
-        return "denied";
-    case -ENOENT:
-    case -ENXIO:
-    case -ENODEV:
-    case -ENOTDIR:
-        return "absent";
-    default:
-        return "broken";
-    }
-}
-
 static int is_name(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
@@ -85,11 +69,14 @@ int doctor_entries(const struct doctor *d, const char *path, const char *prefix,
 
 static void doctor_meters(struct doctor *d)
 {
+    const struct meter_context context = { .sysroot = d->sysroot,
+                                           .virtual_machine = d->virtual_machine };
     for (int i = 0; meters[i]; i++) {
-        char why[WHY_MAX] = "";
+        struct why why = { .status = "absent" };
         void *state;
-        if (meters[i]->open(&state, d->sysroot, why, sizeof why)) {
-            doctor_row(d, "meter", meters[i]->name, "absent", meters[i]->what, NULL, "%s", why);
+        if (meters[i]->open(&state, &context, &why)) {
+            doctor_row(d, "meter", meters[i]->name, why.status, meters[i]->what,
+                       why.fix[0] ? why.fix : NULL, "%s", why.said);
             continue;
         }
         meters[i]->close(state);
@@ -139,8 +126,8 @@ static void huge_pages(struct doctor *d)
     char mode[80];
     int error = sysfs_text(d->sysroot, path, mode, sizeof mode);
     if (error || strstr(mode, "[never]")) {
-        doctor_row(d, "memory", "huge pages", error ? doctor_status(error) : "warn", path, fix,
-                   "%s", error ? strerror(-error) : mode);
+        doctor_row(d, "memory", "huge pages", error ? why_status(error) : "warn", path, fix, "%s",
+                   error ? strerror(-error) : mode);
         return;
     }
     void *memory = *d->sysroot ? NULL : pages_alloc(BYTES);
@@ -175,7 +162,7 @@ static void doctor_memory(struct doctor *d)
         doctor_row(d, "memory", "VmHWM reset", "skipped", clear_refs, NULL,
                    "not tried below --sysroot");
     else if (error)
-        doctor_row(d, "memory", "VmHWM reset", doctor_status(error), clear_refs,
+        doctor_row(d, "memory", "VmHWM reset", why_status(error), clear_refs,
                    "a kernel with CONFIG_PROC_PAGE_MONITOR; without it the peak is the process's",
                    "%s", strerror(-error));
     else
@@ -196,7 +183,7 @@ static void doctor_clock(struct doctor *d)
                "%lld ns between two different readings", ns);
     int error = sysfs_text(d->sysroot, path, source, sizeof source);
     if (error) {
-        doctor_row(d, "clock", "clocksource", doctor_status(error), path, NULL, "%s",
+        doctor_row(d, "clock", "clocksource", why_status(error), path, NULL, "%s",
                    strerror(-error));
         return;
     }
@@ -227,7 +214,7 @@ static void doctor_conditions(struct doctor *d)
         int error = sysfs_text(d->sysroot, conditions[i].path, text, sizeof text);
         bool quiet = !error && strcmp(text, conditions[i].quiet) == 0;
         doctor_row(d, "host", conditions[i].name,
-                   error   ? doctor_status(error)
+                   error   ? why_status(error)
                    : quiet ? "ok"
                            : "warn",
                    conditions[i].path, error || quiet ? NULL : conditions[i].fix, "%s",
@@ -248,7 +235,7 @@ static void doctor_steal(struct doctor *d)
     for (int i = 0; i < n; i++)
         total += ticks[i];
     if (n < 8 || total == 0) {
-        doctor_row(d, "host", "steal", error ? doctor_status(error) : "broken", path, NULL, "%s",
+        doctor_row(d, "host", "steal", error ? why_status(error) : "broken", path, NULL, "%s",
                    error ? strerror(-error) : "no line 'cpu' with eight numbers");
         return;
     }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include "harness/why.h"
 
 struct doctor {
     json_t *rows;
@@ -25,9 +26,6 @@ struct doctor {
 void doctor_row(struct doctor *d, const char *kind, const char *name, const char *status,
                 const char *tried, const char *fix, const char *said, ...)
     __attribute__((format(printf, 7, 8)));
-
-/* The status for -errno of a file. */
-const char *doctor_status(int error);
 
 /* Names in the directory `path` below the sysroot that begin with prefix, sorted; at most max.
  * Their number, or -errno. */

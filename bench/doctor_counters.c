@@ -109,7 +109,7 @@ void doctor_counters(struct doctor *d)
 
     int error = sysfs_int64(d->sysroot, path, &level);
     if (error)
-        doctor_row(d, "counters", "paranoid", doctor_status(error), path,
+        doctor_row(d, "counters", "paranoid", why_status(error), path,
                    "a kernel with CONFIG_PERF_EVENTS", "%s", strerror(-error));
     else if (level > 2)
         doctor_row(d, "counters", "paranoid", "denied", path, "sysctl kernel.perf_event_paranoid=2",

@@ -72,7 +72,7 @@ static void powercap_zone(struct doctor *d, const char *zone)
         return;
     }
     if (error) {
-        doctor_row(d, "energy", name, doctor_status(error), path,
+        doctor_row(d, "energy", name, why_status(error), path,
                    error == -EACCES || error == -EPERM ? denied_fix : NULL, "%s",
                    error == -EBADMSG ? "not a number" : strerror(-error));
         return;
@@ -136,7 +136,7 @@ static void perf_power(struct doctor *d)
     long long value;
     int error = sysfs_int64(d->sysroot, type_path, &type);
     if (error) {
-        doctor_row(d, "energy", name, doctor_status(error), type_path,
+        doctor_row(d, "energy", name, why_status(error), type_path,
                    d->virtual_machine ? "a virtual machine has no RAPL of its own: run on the host"
                                       : "modprobe rapl",
                    "%s", strerror(-error));
@@ -146,8 +146,8 @@ static void perf_power(struct doctor *d)
     if (!error)
         error = sysfs_text(d->sysroot, mask_path, mask, sizeof mask);
     if (error || strncmp(event, "event=", 6) != 0) {
-        doctor_row(d, "energy", name, error ? doctor_status(error) : "broken", event_path, NULL,
-                   "%s", error ? strerror(-error) : event);
+        doctor_row(d, "energy", name, error ? why_status(error) : "broken", event_path, NULL, "%s",
+                   error ? strerror(-error) : event);
         return;
     }
     if (*d->sysroot) {
@@ -158,7 +158,7 @@ static void perf_power(struct doctor *d)
     }
     error = doctor_count((unsigned)type, strtoull(event + 6, NULL, 0), atoi(mask), &value);
     if (error)
-        doctor_row(d, "energy", name, doctor_status(error), "perf_event_open(power/energy-pkg)",
+        doctor_row(d, "energy", name, why_status(error), "perf_event_open(power/energy-pkg)",
                    "sysctl kernel.perf_event_paranoid=0, or setcap cap_perfmon+ep on the program",
                    "%s", strerror(-error));
     else if (value <= 0)
@@ -191,7 +191,7 @@ static int hwmon_device(struct doctor *d, const char *device)
             int error = sysfs_int64(d->sysroot, path, &value);
             snprintf(said, sizeof said, "%lld %s", (long long)value, p ? "uW" : "uJ");
             if (error)
-                doctor_row(d, "energy", name, doctor_status(error), path,
+                doctor_row(d, "energy", name, why_status(error), path,
                            error == -EACCES ? "run as root" : NULL, "%s", strerror(-error));
             else
                 energy_ok(d, name, path, said);
@@ -238,7 +238,7 @@ static void msr(struct doctor *d)
     if (n == sizeof value && value != 0)
         energy_ok(d, name, tried, "the unit register reads");
     else if (fd < 0)
-        doctor_row(d, "energy", name, doctor_status(-error), tried,
+        doctor_row(d, "energy", name, why_status(-error), tried,
                    error == ENOENT || error == ENXIO
                        ? "modprobe msr"
                        : "run as root (CAP_SYS_RAWIO), or setuid likwid-accessD",

@@ -255,7 +255,7 @@ static void load(struct run *run, struct loaded *l, const struct pass_spec *spec
     l->status = "ok";
     l->rss_peak = memory_read(sysroot).rss_peak_bytes;
     if (!reset || before.reason || l->rss_peak.reason)
-        l->rss_peak = (struct reading){ 0, "VmHWM could not be reset or read" };
+        l->rss_peak = (struct reading){ .reason = "VmHWM could not be reset or read" };
     else
         l->rss_peak.value -= before.value;
 }

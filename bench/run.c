@@ -81,7 +81,8 @@ int run_open(struct run *run, const struct config *config, const char *command)
         outputs_close(run->outputs, why, sizeof why);
         return 2;
     }
-    if (meter_set_open(&run->meters, meters, config->sysroot))
+    run->context = (struct meter_context){ .sysroot = config->sysroot };
+    if (meter_set_open(&run->meters, meters, &run->context))
         run->meters = NULL;
     catch_signals();
     return 0;

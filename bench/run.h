@@ -30,6 +30,7 @@ struct run {
     struct host host;
     struct outputs *outputs;
     struct store *store;
+    struct meter_context context;
     struct meter_set *meters;
     struct threads *pool; /* of the last run_threads */
     int64_t id;           /* of the run's row */

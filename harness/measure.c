@@ -76,7 +76,7 @@ static int take(struct session *s, int workload, int round, int order, int64_t *
 
     if (!error) {
         if (set)
-            meter_set_start(set);
+            meter_set_start(set, w->name);
         sample.start_ns = clock_ns();
         error = w->run(w->arg);
         sample.time_ns = clock_ns() - sample.start_ns;

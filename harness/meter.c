@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "harness/store.h"
@@ -11,11 +10,14 @@
 /* sched last: its region lies inside the others', whose file reads would count as page faults. */
 const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_sched, NULL };
 
+const char meter_not_its_turn[] = "another channel's turn";
+
 struct opened {
     const struct meter *meter;
     void *state;
-    int first;     /* channel */
-    char why[160]; /* "" when it is open */
+    bool open;
+    int first, count; /* channels */
+    struct why why;
 };
 
 struct meter_set {
@@ -27,31 +29,38 @@ struct meter_set {
 static int add_channels(struct meter_set *set, struct opened *opened, const char *sysroot)
 {
     const struct meter *meter = opened->meter;
+    const struct channel *channels = meter->channels;
 
-    if (set->channels + meter->channel_count > SAMPLE_READINGS_MAX)
-        return -E2BIG;
     opened->first = set->channels;
-    for (int i = 0; i < meter->channel_count; i++) {
+    opened->count = channels ? meter->channel_count : 0;
+    if (!channels && opened->open)
+        channels = meter->list(opened->state, &opened->count);
+    if (set->channels + opened->count > SAMPLE_READINGS_MAX)
+        return -E2BIG;
+    for (int i = 0; i < opened->count; i++) {
         struct channel *channel = &set->channel[set->channels++];
 
-        *channel = meter->channels[i];
+        *channel = channels[i];
         if (sysroot[0])
             channel->provenance = PROVENANCE_FIXTURE;
     }
     return 0;
 }
 
-static void open_meter(struct opened *opened, const char *sysroot)
+static void open_meter(struct opened *opened, const struct meter_context *context)
 {
-    int error = opened->meter->open(&opened->state, sysroot, opened->why, sizeof opened->why);
+    int error = opened->meter->open(&opened->state, context, &opened->why);
 
+    opened->open = error == 0;
     if (!error)
-        opened->why[0] = '\0';
-    else if (!opened->why[0]) /* without a sentence it would pass for open */
-        snprintf(opened->why, sizeof opened->why, "%s: %s", opened->meter->name, strerror(-error));
+        opened->why.status = "ok";
+    else if (!opened->why.said[0])
+        why_set(&opened->why, why_status(error), opened->meter->name, NULL, "%s: %s",
+                opened->meter->name, strerror(-error));
 }
 
-int meter_set_open(struct meter_set **set, const struct meter *const *list, const char *sysroot)
+int meter_set_open(struct meter_set **set, const struct meter *const *list,
+                   const struct meter_context *context)
 {
     struct meter_set *new = calloc(1, sizeof *new);
     int count = 0, error = -ENOMEM;
@@ -68,11 +77,11 @@ int meter_set_open(struct meter_set **set, const struct meter *const *list, cons
         struct opened *opened = &new->opened[i];
 
         opened->meter = list[i];
-        error = add_channels(new, opened, sysroot);
+        open_meter(opened, context);
+        new->meters++;
+        error = add_channels(new, opened, context->sysroot);
         if (error)
             goto out;
-        open_meter(opened, sysroot);
-        new->meters++;
     }
     *set = new;
     return 0;
@@ -86,7 +95,7 @@ void meter_set_close(struct meter_set *set)
     if (!set)
         return;
     for (int i = 0; i < set->meters; i++)
-        if (!set->opened[i].why[0])
+        if (set->opened[i].open)
             set->opened[i].meter->close(set->opened[i].state);
     free(set->opened);
     free(set);
@@ -102,16 +111,16 @@ const struct channel *meter_set_channel(const struct meter_set *set, int i)
     return &set->channel[i];
 }
 
-const char *meter_set_why(const struct meter_set *set, int i)
+const struct why *meter_set_why(const struct meter_set *set, int i)
 {
-    return set->opened[i].why[0] ? set->opened[i].why : NULL;
+    return &set->opened[i].why;
 }
 
-void meter_set_start(struct meter_set *set)
+void meter_set_start(struct meter_set *set, const char *region)
 {
     for (int i = 0; i < set->meters; i++)
-        if (!set->opened[i].why[0])
-            set->opened[i].meter->start(set->opened[i].state);
+        if (set->opened[i].open)
+            set->opened[i].meter->start(set->opened[i].state, region);
 }
 
 /* Last started, first stopped: the regions nest, and each is as near to the work as it can be. */
@@ -120,11 +129,12 @@ void meter_set_stop(struct meter_set *set, struct reading *readings)
     for (int i = set->meters - 1; i >= 0; i--) {
         const struct opened *opened = &set->opened[i];
 
-        if (!opened->why[0]) {
+        if (opened->open) {
             opened->meter->stop(opened->state, readings + opened->first);
             continue;
         }
-        for (int c = 0; c < opened->meter->channel_count; c++)
-            readings[opened->first + c] = (struct reading){ .value = NAN, .reason = opened->why };
+        for (int c = 0; c < opened->count; c++)
+            readings[opened->first + c] =
+                (struct reading){ .value = NAN, .reason = opened->why.said };
     }
 }

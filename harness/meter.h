@@ -6,28 +6,48 @@
 #ifndef HARNESS_METER_H
 #define HARNESS_METER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "harness/why.h"
 
 struct reading {
     double value;
-    const char *reason; /* NULL: the value holds. A string that lives as long as the meter */
+    const char *reason; /* NULL: the value holds. Both strings live as long as the meter */
+    const char *note;   /* what to know about a value that holds, or NULL */
 };
+
+/* The reason of a channel that another one took turns with: the sample has no reading of it. */
+extern const char meter_not_its_turn[];
 
 struct channel {
     const char *name, *unit, *provenance; /* provenance: a word of store.h */
 };
 
-enum { METER_CHANNELS_MAX = 8, SAMPLE_READINGS_MAX = 24 };
+enum { SAMPLE_READINGS_MAX = 64 };
+
+struct host_cpu;
+
+/* What a meter is opened on and asked for. Everything is borrowed until the meter is closed. */
+struct meter_context {
+    const char *sysroot;        /* "" on a real machine; anything else: provenance "fixture" */
+    bool virtual_machine;       /* as CPUID says */
+    const struct host_cpu *cpu; /* NULL: not known */
+    const char *events;         /* --events, or NULL: the built-in set of this CPU */
+    const char *command;        /* --meter-cmd, or NULL */
+};
 
 struct meter {
     const char *name, *what;
-    const struct channel *channels;
+    const struct channel *channels; /* NULL: known once it is open, by list */
     int channel_count;
-    /* 0 and *state; or -errno with a sentence in why: then every reading has that reason. */
-    int (*open)(void **state, const char *sysroot, char *why, size_t why_size);
-    void (*start)(void *state);
-    void (*stop)(void *state, struct reading *readings); /* (channel_count) */
+    /* 0 and *state; or -errno and why: then every reading of `channels` has why->said as its
+     * reason, and a meter without them gives none. */
+    int (*open)(void **state, const struct meter_context *context, struct why *why);
+    const struct channel *(*list)(const void *state, int *count);
+    /* region names what is measured, for tools that keep regions apart. */
+    void (*start)(void *state, const char *region);
+    void (*stop)(void *state, struct reading *readings); /* (channels) */
     void (*close)(void *state);
 };
 
@@ -45,13 +65,14 @@ void meter_fake_script(const struct reading *readings,
  * cannot be opened stays in the set: its readings carry the reason. With a sysroot every channel's
  * provenance is "fixture". */
 struct meter_set;
-int meter_set_open(struct meter_set **set, const struct meter *const *list, const char *sysroot);
+int meter_set_open(struct meter_set **set, const struct meter *const *list,
+                   const struct meter_context *context);
 void meter_set_close(struct meter_set *set);
 int meter_set_channels(const struct meter_set *set);
 const struct channel *meter_set_channel(const struct meter_set *set, int i);
-/* Why meter i of the list could not be opened; NULL when it could. */
-const char *meter_set_why(const struct meter_set *set, int i);
-void meter_set_start(struct meter_set *set);
+/* What became of meter i of the list: status "ok" when it is open. */
+const struct why *meter_set_why(const struct meter_set *set, int i);
+void meter_set_start(struct meter_set *set, const char *region);
 void meter_set_stop(struct meter_set *set, struct reading *readings); /* (meter_set_channels) */
 
 /* ---- meter_clock.c ---- */

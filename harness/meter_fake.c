@@ -25,24 +25,24 @@ void meter_fake_script(const struct reading *readings, int count)
     script_count = count;
 }
 
-static int fake_open(void **state, const char *sysroot, char *why, size_t why_size)
+static int fake_open(void **state, const struct meter_context *context, struct why *why)
 {
-    (void)sysroot;
+    (void)context;
     if (script_count == 0) {
-        snprintf(why, why_size, "the fake meter has no script");
+        why_set(why, "absent", "fake", NULL, "the fake meter has no script");
         return -ENODEV;
     }
     *state = calloc(1, sizeof(struct fake));
     if (*state)
         return 0;
-    snprintf(why, why_size, "the fake meter has no memory");
     return -ENOMEM;
 }
 
-static void fake_start(void *state)
+static void fake_start(void *state, const char *region)
 {
     struct fake *fake = state;
 
+    (void)region;
     fake->starts++;
 }
 

@@ -54,8 +54,9 @@ static int last_cpu(const char *sysroot)
     return atoi(number);
 }
 
-static int frequency_open(void **state, const char *sysroot, char *why, size_t why_size)
+static int frequency_open(void **state, const struct meter_context *context, struct why *why)
 {
+    const char *sysroot = context->sysroot;
     int last = last_cpu(sysroot), error = -ENOMEM;
     int64_t khz;
     struct frequency *f;
@@ -65,10 +66,8 @@ static int frequency_open(void **state, const char *sysroot, char *why, size_t w
     f = calloc(1, sizeof *f + ((size_t)last + 1) * sizeof f->cpu[0]);
     if (f)
         f->sysroot = strdup(sysroot);
-    if (!f || !f->sysroot) {
-        snprintf(why, why_size, "cpufreq: %s", strerror(ENOMEM));
+    if (!f || !f->sysroot)
         goto out;
-    }
     for (int cpu = 0; cpu <= last; cpu++)
         if (read_khz(sysroot, cpu, &khz) == 0)
             f->cpu[f->cpus++] = cpu;
@@ -79,18 +78,19 @@ static int frequency_open(void **state, const char *sysroot, char *why, size_t w
     error = read_khz(sysroot, 0, &khz);
     if (!error) /* it came back in between */
         error = -EAGAIN;
-    snprintf(why, why_size,
-             "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq: %s: no cpufreq driver (usual "
-             "in a virtual machine)",
-             strerror(-error));
+    why_set(why, why_status(error), "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", NULL,
+            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq: %s: no cpufreq driver (usual "
+            "in a virtual machine)",
+            strerror(-error));
 out:
     if (f)
         frequency_close(f);
     return error;
 }
 
-static void frequency_start(void *state)
+static void frequency_start(void *state, const char *region)
 {
+    (void)region;
     (void)state; /* a state, not a counter: one reading at the end */
 }
 

@@ -33,18 +33,17 @@ static void read_now(double *values) /* (CHANNELS) */
                 (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
 }
 
-static int sched_open(void **state, const char *sysroot, char *why, size_t why_size)
+static int sched_open(void **state, const struct meter_context *context, struct why *why)
 {
-    (void)sysroot;
+    (void)context;
+    (void)why;
     *state = calloc(CHANNELS, sizeof(double));
-    if (*state)
-        return 0;
-    snprintf(why, why_size, "getrusage: %s", strerror(ENOMEM));
-    return -ENOMEM;
+    return *state ? 0 : -ENOMEM;
 }
 
-static void sched_start(void *state)
+static void sched_start(void *state, const char *region)
 {
+    (void)region;
     read_now(state);
 }
 

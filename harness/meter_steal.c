@@ -56,32 +56,31 @@ static void steal_close(void *state)
     free(s);
 }
 
-static int steal_open(void **state, const char *sysroot, char *why, size_t why_size)
+static int steal_open(void **state, const struct meter_context *context, struct why *why)
 {
     struct steal *s = calloc(1, sizeof *s);
     int error = -ENOMEM;
 
     if (!s)
         goto out;
-    s->sysroot = strdup(sysroot);
-    error = s->sysroot ? read_ticks(sysroot, &s->before) : -ENOMEM;
+    s->sysroot = strdup(context->sysroot);
+    error = s->sysroot ? read_ticks(context->sysroot, &s->before) : -ENOMEM;
     if (!error) {
         *state = s;
         return 0;
     }
     steal_close(s);
 out:
-    if (error == -EBADMSG)
-        snprintf(why, why_size, "/proc/stat: the cpu line has no steal column");
-    else
-        snprintf(why, why_size, "/proc/stat: %s", strerror(-error));
+    why_set(why, why_status(error), "/proc/stat", NULL, "/proc/stat: %s",
+            error == -EBADMSG ? "the cpu line has no steal column" : strerror(-error));
     return error;
 }
 
-static void steal_start(void *state)
+static void steal_start(void *state, const char *region)
 {
     struct steal *s = state;
 
+    (void)region;
     read_ticks(s->sysroot, &s->before);
 }
 

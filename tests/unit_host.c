@@ -383,30 +383,30 @@ static void steal_is_the_difference_of_two_readings(void **state)
     snprintf(path, sizeof path, "%s/proc", root);
     assert_int_equal(mkdir(path, 0700), 0);
     write_file(root, "proc/stat", "cpu  500 10 100 40000 10 1 3 2230 0 0\ncpu0 1 1 1 1 1 1 1 1\n");
-    assert_int_equal(meter_set_open(&set, list, root), 0);
+    assert_int_equal(meter_set_open(&set, list, &(struct meter_context){ .sysroot = root }), 0);
     assert_string_equal(meter_set_channel(set, 0)->name, "steal_ticks");
     assert_string_equal(meter_set_channel(set, 0)->provenance, "fixture");
-    meter_set_start(set);
+    meter_set_start(set, "");
     write_file(root, "proc/stat", "cpu  520 11 105 50000 99 2 5 2237 9 9\n");
     meter_set_stop(set, readings);
     assert_true(!readings[0].reason && readings[0].value == 7);
     assert_true(!readings[1].reason && readings[1].value == 20 + 1 + 5 + 1 + 2);
 
-    meter_set_start(set); /* a hypervisor that takes steal back */
+    meter_set_start(set, ""); /* a hypervisor that takes steal back */
     write_file(root, "proc/stat", "cpu  520 11 105 50000 99 2 5 2236 9 9\n");
     meter_set_stop(set, readings);
     assert_non_null(readings[0].reason);
     assert_true(!readings[1].reason && readings[1].value == 0);
 
-    meter_set_start(set);
+    meter_set_start(set, "");
     write_file(root, "proc/stat", "intr 1\n");
     meter_set_stop(set, readings);
     assert_non_null(readings[0].reason);
     assert_non_null(readings[1].reason);
     meter_set_close(set);
 
-    assert_int_equal(meter_set_open(&set, list, root), 0);
-    assert_non_null(strstr(meter_set_why(set, 0), "/proc/stat"));
+    assert_int_equal(meter_set_open(&set, list, &(struct meter_context){ .sysroot = root }), 0);
+    assert_non_null(strstr(meter_set_why(set, 0)->said, "/proc/stat"));
     meter_set_close(set);
 }
 
@@ -418,16 +418,16 @@ static void frequency_of_a_tree_and_its_absence(void **state)
     struct reading readings[2];
 
     (void)state;
-    assert_int_equal(meter_set_open(&set, list, bare), 0);
-    meter_set_start(set);
+    assert_int_equal(meter_set_open(&set, list, &(struct meter_context){ .sysroot = bare }), 0);
+    meter_set_start(set, "");
     meter_set_stop(set, readings);
     assert_true(!readings[0].reason && readings[0].value == 4200000);
     assert_true(!readings[1].reason && readings[1].value == 3600000);
     meter_set_close(set);
 
-    assert_int_equal(meter_set_open(&set, list, vm), 0);
-    assert_non_null(strstr(meter_set_why(set, 0), "cpufreq"));
-    meter_set_start(set);
+    assert_int_equal(meter_set_open(&set, list, &(struct meter_context){ .sysroot = vm }), 0);
+    assert_non_null(strstr(meter_set_why(set, 0)->said, "cpufreq"));
+    meter_set_start(set, "");
     meter_set_stop(set, readings);
     assert_non_null(readings[0].reason);
     assert_false(readings[0].value == 0);
@@ -449,8 +449,8 @@ static void page_faults_are_counted(void **state)
     (void)state;
     assert_true(block != MAP_FAILED);
     madvise(block, PAGES * page, MADV_NOHUGEPAGE);
-    assert_int_equal(meter_set_open(&set, list, ""), 0);
-    meter_set_start(set);
+    assert_int_equal(meter_set_open(&set, list, &(struct meter_context){ .sysroot = "" }), 0);
+    meter_set_start(set, "");
     for (size_t i = 0; i < PAGES; i++)
         *(volatile char *)(block + i * page) = 1;
     meter_set_stop(set, readings);

@@ -25,6 +25,8 @@ struct record {
     bool has_readings;
 };
 
+static const struct meter_context here = { .sysroot = "" };
+
 static int record_sample(void *arg, const struct sample *sample)
 {
     struct record *r = arg;
@@ -290,8 +292,8 @@ static void readings_go_with_their_sample(void **state)
     (void)state;
     make(w, jobs);
     meter_fake_script(script, 3);
-    assert_int_equal(meter_set_open(&plan.meters, list, ""), 0);
-    assert_null(meter_set_why(plan.meters, 0));
+    assert_int_equal(meter_set_open(&plan.meters, list, &here), 0);
+    assert_string_equal(meter_set_why(plan.meters, 0)->status, "ok");
     assert_int_equal(meter_set_channels(plan.meters), 1);
     assert_int_equal(measure(w, 1, &plan, record_sample, &r, outcomes), 0);
     meter_set_close(plan.meters);
@@ -311,11 +313,11 @@ static void a_meter_that_cannot_be_opened_says_why_in_each_reading(void **state)
 
     (void)state;
     meter_fake_script(NULL, 0);
-    assert_int_equal(meter_set_open(&set, list, ""), 0);
+    assert_int_equal(meter_set_open(&set, list, &here), 0);
     last = meter_set_channels(set) - 1;
-    assert_null(meter_set_why(set, 0));
-    assert_string_equal(meter_set_why(set, 1), "the fake meter has no script");
-    meter_set_start(set);
+    assert_string_equal(meter_set_why(set, 0)->status, "ok");
+    assert_string_equal(meter_set_why(set, 1)->said, "the fake meter has no script");
+    meter_set_start(set, "");
     meter_set_stop(set, readings);
     assert_null(readings[0].reason);
     assert_string_equal(readings[last].reason, "the fake meter has no script");
@@ -325,12 +327,13 @@ static void a_meter_that_cannot_be_opened_says_why_in_each_reading(void **state)
 
 static void too_many_channels_are_refused(void **state)
 {
-    const struct meter *const list[] = { &meter_sched, &meter_sched, &meter_sched,
-                                         &meter_sched, &meter_sched, NULL };
+    const struct meter *list[SAMPLE_READINGS_MAX / 5 + 2] = { NULL }; /* sched has five channels */
     struct meter_set *set;
 
     (void)state;
-    assert_int_equal(meter_set_open(&set, list, ""), -E2BIG);
+    for (int i = 0; i <= SAMPLE_READINGS_MAX / 5; i++)
+        list[i] = &meter_sched;
+    assert_int_equal(meter_set_open(&set, list, &here), -E2BIG);
     assert_null(set);
 }
 
