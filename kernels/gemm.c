@@ -50,7 +50,7 @@ static int equal_part(int total, int most, int unit)
 
 struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens)
 {
-    const size_t w = (size_t)least(caches.l1d / 2, GEMM_W_BYTES);
+    const size_t w = (size_t)least(caches.l1d, GEMM_W_BYTES);
     const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
     const int unit = ops->family->block_cols;
     const int columns = (int)(w / (PANEL_ROWS * ops->w_size)) / unit * unit;
@@ -130,25 +130,27 @@ static int tile_begin(int tokens, int tiles, int i)
     return (int)((int64_t)tokens * i / tiles);
 }
 
-/* Words of a token's columns [k, k + n), to be put `tokens` words apart. */
-static void pack_token(uint32_t *to, const struct call *call, int token, int k, int n, int tokens)
+/* The words of `tokens` tokens' columns [k, k + n): a column's side by side. */
+static void pack_tile(uint32_t *to, const struct call *call, int token, int tokens, int k, int n)
 {
-    const size_t at = (size_t)token * (size_t)call->x->stride + (size_t)k;
+    const size_t stride = (size_t)call->x->stride, at = (size_t)token * stride + (size_t)k;
 
-    if (call->ops->x_size != sizeof(int16_t)) {
-        const bool f32 = call->ops->family->act == ACT_F32;
-        const char *from =
-            f32 ? (const void *)(call->x->f32 + at) : (const void *)(call->x->q8 + at);
-        const int words = n * (int)call->ops->x_size / GEMM_WORD;
-        for (int i = 0; i < words; i++, to += tokens)
-            memcpy(to, from + i * GEMM_WORD, GEMM_WORD);
+    if (call->ops->x_size == sizeof(int16_t)) {
+        const int8_t *from = call->x->q8 + at;
+        for (int i = 0; i < n; i += 2, from += 2)
+            for (int t = 0; t < tokens; t++) {
+                const int16_t pair[2] = { from[(size_t)t * stride], from[(size_t)t * stride + 1] };
+                memcpy(to++, pair, sizeof pair);
+            }
         return;
     }
-    const int8_t *q = call->x->q8 + at;
-    for (int i = 0; i < n; i += 2, to += tokens) {
-        const int16_t pair[2] = { q[i], q[i + 1] };
-        memcpy(to, pair, sizeof pair);
-    }
+    const bool f32 = call->ops->family->act == ACT_F32;
+    const size_t row = stride * call->ops->x_size;
+    const char *from = f32 ? (const void *)(call->x->f32 + at) : (const void *)(call->x->q8 + at);
+    const int words = n * (int)call->ops->x_size / GEMM_WORD;
+    for (int i = 0; i < words; i++, from += GEMM_WORD)
+        for (int t = 0; t < tokens; t++)
+            memcpy(to++, from + (size_t)t * row, GEMM_WORD);
 }
 
 static void pack_part(const struct call *call, const struct part *part, char *packed)
@@ -159,9 +161,7 @@ static void pack_part(const struct call *call, const struct part *part, char *pa
         const int begin = tile_begin(part->tokens, tiles, i);
         const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
         char *to = packed + (size_t)begin * (size_t)part->n * call->ops->x_size;
-        for (int t = 0; t < tokens; t++)
-            pack_token((uint32_t *)(void *)to + t, call, part->token + begin + t, part->k, part->n,
-                       tokens);
+        pack_tile((uint32_t *)(void *)to, call, part->token + begin, tokens, part->k, part->n);
     }
 }
 

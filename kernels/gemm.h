@@ -4,7 +4,7 @@
  *
  *     for each block of tokens
  *         for each block of columns: pack x          (the block of x stays in the L2 cache)
- *             for each panel: unpack w               (the block of a panel stays in the L1 cache)
+ *             for each panel: unpack w               (the block of a panel fills the L1 cache)
  *                 for each tile of tokens: c += tile (the next panel is fetched meanwhile)
  *
  * as in Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the
