@@ -50,7 +50,9 @@ static int equal_part(int total, int most, int unit)
 
 struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens)
 {
-    const size_t w = (size_t)least(caches.l1d, GEMM_W_BYTES);
+    /* Measured: a block that was unpacked may fill the L1 cache, one that is read where it lies may
+     * take half of it. */
+    const size_t w = ops->unpack ? (size_t)least(caches.l1d, GEMM_W_BYTES) : caches.l1d / 2;
     const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
     const int unit = ops->family->block_cols;
     const int columns = (int)(w / (PANEL_ROWS * ops->w_size)) / unit * unit;
@@ -200,8 +202,10 @@ static void all_panels(const struct call *call, const struct part *part)
 
     for (int p = begin; p < end; p++) {
         const char *panel = (const char *)call->w->data + (size_t)p * call->panel_bytes;
-        ops->unpack(w, panel, part->k, part->n);
-        one_panel(call, part, p, w, panel + at + call->panel_bytes, p + 1 < end ? bytes : 0);
+        if (ops->unpack)
+            ops->unpack(w, panel, part->k, part->n);
+        one_panel(call, part, p, ops->unpack ? w : panel + at, panel + at + call->panel_bytes,
+                  p + 1 < end ? bytes : 0);
     }
 }
 

@@ -4,7 +4,7 @@
  *
  *     for each block of tokens
  *         for each block of columns: pack x          (the block of x stays in the L2 cache)
- *             for each panel: unpack w               (the block of a panel fills the L1 cache)
+ *             for each panel: unpack w               (the block of a panel stays in the L1 cache)
  *                 for each tile of tokens: c += tile (the next panel is fetched meanwhile)
  *
  * as in Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the
@@ -26,9 +26,10 @@ enum {
 struct gemm_ops {
     const struct family *family;
     int tokens;    /* of a register tile, at most */
-    size_t w_size; /* bytes of one unpacked weight */
+    size_t w_size; /* bytes of one weight as the tile reads it */
     size_t x_size; /* bytes of one packed activation: 4 (f32), 2 or 1 */
-    /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. */
+    /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. NULL: the
+     * tile reads packed weights where they lie. */
     void (*unpack)(void *w, const void *panel, int k, int n);
     /* c[t][r] (+)= sum over n columns, t < tokens, r < PANEL_ROWS, c's tokens ldc elements apart.
      * c is int32 where activations are int8. x is (n * x_size / GEMM_WORD, tokens) words. fresh: c

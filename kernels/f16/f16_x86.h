@@ -57,18 +57,9 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
 
 static const struct gemv_ops gemv_ops = { .family = &f16, .sums = sums };
 
-static void unpack_block(void *w, const void *panel, int k, int n)
-{
-    const uint16_t *from = (const uint16_t *)panel + (size_t)k * PANEL_ROWS;
-    float *to = w;
-
-    for (int i = 0; i < n * PANEL_ROWS; i += LANES)
-        vecf_store(to + i, vecf_load_f16(from + i));
-}
-
 /* 16 rows x `tokens` tokens in registers. */
 static inline __attribute__((always_inline)) void
-tile_n(float *c, size_t ldc, const float *w, const float *x, int n, bool fresh, const int tokens)
+tile_n(float *c, size_t ldc, const uint16_t *w, const float *x, int n, bool fresh, const int tokens)
 {
     vecf sum[TILE_TOKENS][VECS];
 
@@ -82,7 +73,7 @@ tile_n(float *c, size_t ldc, const float *w, const float *x, int n, bool fresh, 
         vecf wk[VECS];
 #pragma GCC unroll 2
         for (int h = 0; h < VECS; h++)
-            wk[h] = vecf_load(w + h * LANES);
+            wk[h] = vecf_load_f16(w + h * LANES);
 #pragma GCC unroll 12
         for (int t = 0; t < tokens; t++) {
             const vecf xt = vecf_all(x[t]);
@@ -110,7 +101,6 @@ static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, 
 
 static const struct gemm_ops gemm_ops = { .family = &f16,
                                           .tokens = TILE_TOKENS,
-                                          .w_size = sizeof(float),
+                                          .w_size = sizeof(uint16_t),
                                           .x_size = sizeof(float),
-                                          .unpack = unpack_block,
                                           .tile = tile };
