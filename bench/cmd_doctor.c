@@ -291,7 +291,10 @@ static bool has_row(const struct doctor *d, const char *kind, const char *name)
 static void doctor_host(struct doctor *d)
 {
     static struct host host; /* 20 KiB */
-    machine_read(&host, d->sysroot);
+    struct machine machine;
+
+    machine_cpu(&machine);
+    host_read(&host, &machine.cpu, d->sysroot);
     doctor_conditions(d);
     doctor_steal(d);
     doctor_cpu_limit(d);

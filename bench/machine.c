@@ -2,6 +2,7 @@
 #include "bench/machine.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "kernels/cpu.h"
 
 void machine_features(unsigned bits, char *text, size_t size)
@@ -14,15 +15,15 @@ void machine_features(unsigned bits, char *text, size_t size)
     }
 }
 
-void machine_read(struct host *host, const char *sysroot)
+void machine_cpu(struct machine *machine)
 {
-    struct cpu_identity identity = cpu_identify();
-    char name[80], features[120];
-    cpu_name(name, sizeof name);
-    machine_features(cpu_detect(), features, sizeof features);
-    struct host_cpu cpu = {
-        name,           identity.vendor,  identity.hypervisor, features, identity.family,
-        identity.model, identity.stepping
-    };
-    host_read(host, &cpu, sysroot);
+    const struct cpu_identity identity = cpu_identify();
+
+    cpu_name(machine->name, sizeof machine->name);
+    machine_features(cpu_detect(), machine->features, sizeof machine->features);
+    memcpy(machine->vendor, identity.vendor, sizeof machine->vendor);
+    memcpy(machine->hypervisor, identity.hypervisor, sizeof machine->hypervisor);
+    machine->cpu =
+        (struct host_cpu){ machine->name,   machine->vendor, machine->hypervisor, machine->features,
+                           identity.family, identity.model,  identity.stepping };
 }

@@ -7,7 +7,12 @@
 #include <stddef.h>
 #include "harness/host.h"
 
-void machine_read(struct host *host, const char *sysroot);
+/* What CPUID says; cpu points to the texts beside it: not to be copied. */
+struct machine {
+    struct host_cpu cpu;
+    char name[80], features[120], vendor[16], hypervisor[16];
+};
+void machine_cpu(struct machine *machine);
 
 /* Names of the CPU_* bits, with ", " between them; "" for none. */
 void machine_features(unsigned bits, char *text, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The option rows and the parser that reads them. */
+ * The parser of the command line: it reads option_rows. */
 #include "bench/option.h"
 
 #include <ctype.h>
@@ -9,76 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/names.h"
-
-#define ROW(s, l, v, kind, field, min, max, commands, help)                                        \
-    {                                                                                              \
-        s, l, v, kind, offsetof(struct config, field), min, max, commands, help                    \
-    }
-
-enum {
-    THREADS_MAX = 4096,
-    TOKENS_MAX = 1 << 20,
-    BATCH_MAX = 1 << 16,
-    COLUMNS_MAX = (1 << 17) - 1, /* integer sums are exact below 2^17 columns: kernels/kernel.h */
-};
-
-/* clang-format off */
-const struct option_row option_rows[] = {
-    ROW("m", "model", "LIST", OPTION_TEXT_LIST, models, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
-        "models, as 'tritbench list models' names them, e.g. 700M,3B,70B"),
-    ROW("f", "format", "LIST", OPTION_TEXT_LIST, formats, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
-        "weight formats, e.g. f16,ternary2, or all"),
-    ROW(NULL, "isa", "LIST", OPTION_TEXT_LIST, isas, 0, 0, CMD_RUNS,
-        "force instruction sets, e.g. c,avx2, or all (default: the best that the CPU has; roof: all)"),
-    ROW(NULL, "shape", "RxC", OPTION_SHAPE, rows, 1, COLUMNS_MAX, CMD_KERNEL,
-        "one matrix of R rows and C columns instead of a model's"),
-    ROW("p", "n-prompt", "LIST", OPTION_INT_LIST, prompts, 0, TOKENS_MAX, CMD_MODEL,
-        "prompt tokens of prefill; 0: no prefill"),
-    ROW("n", "n-gen", "LIST", OPTION_INT_LIST, gens, 0, TOKENS_MAX, CMD_MODEL,
-        "generated tokens of decode; 0: no decode"),
-    ROW("pg", NULL, "PP,TG", OPTION_PAIR, prompt_gens, 1, TOKENS_MAX, CMD_MODEL,
-        "PP prompt tokens and then TG generated ones; may be repeated"),
-    ROW("d", "n-depth", "LIST", OPTION_INT_LIST, depths, 0, TOKENS_MAX, CMD_MODEL,
-        "tokens in the KV cache before a measurement begins"),
-    ROW("b", "batch", "LIST", OPTION_INT_LIST, batches, 1, BATCH_MAX, CMD_KERNEL | CMD_MODEL,
-        "kernel: tokens at once, 1 is GEMV and more is GEMM; model: tokens of one prefill call"),
-    ROW("ub", "ubatch-size", "LIST", OPTION_INT_LIST, ubatches, 1, BATCH_MAX, CMD_MODEL,
-        "tokens of one forward pass of prefill"),
-    ROW(NULL, "parallel", "LIST", OPTION_INT_LIST, parallel, 1, THREADS_MAX, CMD_MODEL,
-        "sequences decoded at once"),
-    ROW("t", "threads", "LIST", OPTION_THREADS, threads, 1, THREADS_MAX, CMD_RUNS,
-        "threads; also all (hardware threads), phys (cores), pow2 (1, 2, 4, ... and all)"),
-    ROW("r", "repetitions", "N", OPTION_INT, repetitions, 1, 100000, CMD_RUNS,
-        "samples of each measurement"),
-    ROW(NULL, "seed", "N", OPTION_SEED, seed, 0, 0, CMD_RUNS,
-        "seed of weights and of the order of measurements (default: 1)"),
-    ROW(NULL, "mem", "SIZE", OPTION_SIZE, memory_bytes, 1, INT64_MAX, CMD_RUNS,
-        "memory that may be used, e.g. 20G, 512M or bytes (default: what is free)"),
-    ROW(NULL, "layers-resident", "N", OPTION_LAYERS, layers_resident, 1, TOKENS_MAX, CMD_MODEL,
-        "layers in memory: all, auto (as few as still defeat the caches) or a number"),
-    ROW(NULL, "cache", "cold|warm", OPTION_CHOICE, warm, 0, 0, CMD_KERNEL,
-        "weights before each call: cold (default: copies in turn, 8 times the last-level cache) or warm"),
-    ROW(NULL, "kv", "f16|i8", OPTION_CHOICE, kv_i8, 0, 0, CMD_MODEL | CMD_PAPER, "KV cache: f16 (default) or i8, with a scale for each head and position"),
-    ROW(NULL, "head", "f16|i8", OPTION_CHOICE, head_i8, 0, 0, CMD_MODEL | CMD_PAPER, "LM head: f16 (default) or i8, with int8 activations"),
-    ROW(NULL, "profile", NULL, OPTION_FLAG, profile, 0, 0, CMD_MODEL,
-        "share of each part of a pass, from passes of their own that no sample is taken of"),
-    ROW(NULL, "only", "LIST", OPTION_TEXT_LIST, only, 0, 0, CMD_PAPER,
-        "items of the paper: table1, fig2, fig3"),
-    ROW(NULL, "quick", NULL, OPTION_FLAG, quick, 0, 0, CMD_PAPER, "seven sizes in at most about 8 minutes (default)"),
-    ROW(NULL, "full", NULL, OPTION_FLAG, full, 0, 0, CMD_PAPER, "nine sizes, longer samples: hours"),
-    ROW(NULL, "run", "ID", OPTION_TEXT, run, 0, 0, CMD_REPORT,
-        "the run to report (default: the last)"),
-    ROW(NULL, "db", "PATH", OPTION_TEXT, db, 0, 0, CMD_ALL,
-        "results database (default: $TRITBENCH_DB, else ./tritbench.db)"),
-    ROW("o", "output", "FORMAT[:PATH]", OPTION_OUTPUT, outputs, 0, 0, CMD_ALL,
-        "md, csv, json or jsonl, to a file or to standard output; may be repeated (default: md)"),
-    ROW(NULL, "sysroot", "DIR", OPTION_TEXT, sysroot, 0, 0, CMD_ALL,
-        "read /proc and /sys below DIR: for tests, results are marked 'fixture'"),
-    ROW("h", "help", NULL, OPTION_FLAG, help, 0, 0, CMD_ALL, "this help"),
-    ROW(NULL, "version", NULL, OPTION_FLAG, version, 0, 0, CMD_ALL, "the version"),
-    { NULL, NULL, NULL, OPTION_FLAG, 0, 0, 0, 0, NULL },
-};
-/* clang-format on */
 
 /* One option on the command line. */
 struct word {
@@ -476,6 +406,8 @@ int option_parse(struct config *config, unsigned command, int argc, char **argv,
     config->db = db && *db ? db : "./tritbench.db";
     config->sysroot = "";
     config->seed = 1;
+    config->idle_s = 10;
+    config->energy_windows = 3;
     join_arguments(config->arguments, sizeof config->arguments, argc, argv);
 
     for (int i = 1; i < argc; i++) {

@@ -58,6 +58,8 @@ struct config {
     bool warm;               /* --cache warm */
     bool profile;
     bool kv_i8, head_i8;
+    const char *events, *meters, *meter_command; /* --events, --meter, --meter-cmd; or NULL */
+    int64_t idle_s, energy_windows;
     bool quick, full, help, version;
     const char *db, *sysroot, *run; /* db: never NULL; sysroot: "" without --sysroot */
     char arguments[1024];           /* the words after the command, for the record */
@@ -91,7 +93,8 @@ struct option_row {
     unsigned commands; /* CMD_* */
     const char *help;
 };
-extern const struct option_row option_rows[]; /* both names NULL at the end */
+/* option_rows.c: both names NULL at the end. */
+extern const struct option_row option_rows[];
 
 /* Parses argv[1] .. argv[argc - 1] for `command`; argv outlives config, and config points into
  * itself: it is not to be copied. 0, or -EINVAL with one line in why that names the word at fault

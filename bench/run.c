@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "bench/machine.h"
 #include "kernels/cpu.h"
 
 const char run_no_energy[] = "no energy meter is read by this version";
@@ -71,7 +70,8 @@ int run_open(struct run *run, const struct config *config, const char *command)
     *run = (struct run){ .config = config, .command = command, .cpu = cpu_detect() };
     if (outputs_open(&run->outputs, config, why, sizeof why))
         return run_refuse(command, "%s", why);
-    machine_read(&run->host, config->sysroot);
+    machine_cpu(&run->machine);
+    host_read(&run->host, &run->machine.cpu, config->sysroot);
     const struct build build = build_read();
     if (store_open(&run->store, config->db) ||
         (run->id = store_run_begin(run->store, &run->host, &build, command, config->arguments,
@@ -81,7 +81,13 @@ int run_open(struct run *run, const struct config *config, const char *command)
         outputs_close(run->outputs, why, sizeof why);
         return 2;
     }
-    run->context = (struct meter_context){ .sysroot = config->sysroot };
+    run->context = (struct meter_context){ .sysroot = config->sysroot,
+                                           .virtual_machine =
+                                               !config->sysroot[0] && run->machine.hypervisor[0],
+                                           .cpu = &run->machine.cpu,
+                                           .events = config->events,
+                                           .command = config->meter_command,
+                                           .meters = config->meters };
     if (meter_set_open(&run->meters, meters, &run->context))
         run->meters = NULL;
     catch_signals();

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "bench/machine.h"
 #include "bench/option.h"
 #include "bench/table.h"
 #include "harness/host.h"
@@ -27,6 +28,7 @@ struct run {
     const struct config *config;
     const char *command;
     unsigned cpu; /* CPU_* */
+    struct machine machine;
     struct host host;
     struct outputs *outputs;
     struct store *store;

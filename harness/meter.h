@@ -35,6 +35,7 @@ struct meter_context {
     const struct host_cpu *cpu; /* NULL: not known */
     const char *events;         /* --events, or NULL: the built-in set of this CPU */
     const char *command;        /* --meter-cmd, or NULL */
+    const char *meters; /* --meter: routes and meters asked for by name, or NULL */
 };
 
 struct meter {

@@ -63,6 +63,11 @@ static void defaults(void **state)
     assert_int_equal(config.output_count, 0);
     assert_int_equal(config.layers_resident, 0);
     assert_int_equal(config.threads.count, 0);
+    assert_int_equal(config.idle_s, 10);
+    assert_int_equal(config.energy_windows, 3);
+    assert_null(config.events);
+    assert_null(config.meters);
+    assert_null(config.meter_command);
     setenv("TRITBENCH_DB", "/elsewhere/x.db", 1);
     assert_int_equal(parse(CMD_MODEL, ""), 0);
     assert_string_equal(config.db, "/elsewhere/x.db");
@@ -95,6 +100,23 @@ static void ranges(void **state)
     IS_LIST(&config.depths, 0);
     assert_int_equal(parse(CMD_MODEL, "-p 1-64"), 0);
     assert_int_equal(config.prompts.count, 64);
+}
+
+static void meter_options(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(CMD_KERNEL, "--events cycles,papi:PAPI_TOT_INS --meter perf,powercap "
+                                       "--meter-cmd ./meter --idle 0 --energy-windows 7"),
+                     0);
+    assert_string_equal(config.events, "cycles,papi:PAPI_TOT_INS");
+    assert_string_equal(config.meters, "perf,powercap");
+    assert_string_equal(config.meter_command, "./meter");
+    assert_int_equal(config.idle_s, 0);
+    assert_int_equal(config.energy_windows, 7);
+    refused(CMD_MODEL, "--idle -1", "--idle", "0 to 3600");
+    refused(CMD_MODEL, "--energy-windows 0", "--energy-windows", "1 to 1000");
+    refused(CMD_MODEL, "--meter=", "--meter", "LIST");
+    refused(CMD_REPORT, "--meter perf", "--meter", "not an option of this command");
 }
 
 static void bad_integers(void **state)
@@ -347,10 +369,10 @@ static void rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults), cmocka_unit_test(ranges),  cmocka_unit_test(bad_integers),
-        cmocka_unit_test(threads),  cmocka_unit_test(outputs), cmocka_unit_test(other_values),
-        cmocka_unit_test(options),  cmocka_unit_test(names),   cmocka_unit_test(text_lists),
-        cmocka_unit_test(rows),
+        cmocka_unit_test(defaults),     cmocka_unit_test(ranges),  cmocka_unit_test(meter_options),
+        cmocka_unit_test(bad_integers), cmocka_unit_test(threads), cmocka_unit_test(outputs),
+        cmocka_unit_test(other_values), cmocka_unit_test(options), cmocka_unit_test(names),
+        cmocka_unit_test(text_lists),   cmocka_unit_test(rows),
     };
     return cmocka_run_group_tests_name("option", tests, NULL, NULL);
 }
