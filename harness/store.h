@@ -17,13 +17,16 @@
 enum { STORE_SCHEMA_VERSION = 2 };
 
 /* Provenance of a value: truth rule 1. The schema's CHECK holds the same words. */
-#define PROVENANCE_MEASURED "measured"
-#define PROVENANCE_COUNTED  "counted"
-#define PROVENANCE_DERIVED  "derived"
-#define PROVENANCE_CYCLED   "cycled"
-#define PROVENANCE_MODELLED "modelled"
-#define PROVENANCE_PAPER    "paper"
-#define PROVENANCE_FIXTURE  "fixture"
+#define PROVENANCE_MEASURED    "measured"
+#define PROVENANCE_COUNTED     "counted"
+#define PROVENANCE_HW_ESTIMATE "hw-estimate"
+#define PROVENANCE_METERED     "metered"
+#define PROVENANCE_VIRTUAL     "virtual"
+#define PROVENANCE_DERIVED     "derived"
+#define PROVENANCE_CYCLED      "cycled"
+#define PROVENANCE_MODELLED    "modelled"
+#define PROVENANCE_PAPER       "paper"
+#define PROVENANCE_FIXTURE     "fixture"
 
 struct store;
 

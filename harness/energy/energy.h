@@ -32,12 +32,15 @@ struct energy_channel {
     char name[64];    /* within its route: "package-0", "package-0/dram", "psys" */
     char source[160]; /* what is read: a path, an event, a command */
     enum energy_role role;
-    int parent;                    /* the channel of its route that contains it; -1: none */
-    bool power;                    /* raw is a power and has to be integrated */
-    double lsb;                    /* J (power: W) per count */
-    uint64_t wrap;                 /* counts go from wrap - 1 to 0; 0: 64 bits that never wrap */
-    double max_w;                  /* the most it can show; 0: not known */
-    double period_s, period_p95_s; /* between updates, as energy_open measured; 0: not known */
+    int parent;        /* what contains it: a channel of its route, from energy_channel on an index
+                        * there; -1: none */
+    bool power;        /* raw is a power and has to be integrated */
+    double lsb;        /* J (power: W) per count */
+    double resolution; /* J (power: W) between neighbouring values; 0: lsb */
+    uint64_t wrap;     /* counts go from wrap - 1 to 0; 0: 64 bits that never wrap */
+    double max_w;      /* the most it can show; 0: not known */
+    /* Between updates, as energy_open measured: mean, 95 %, longest; 0: not known. */
+    double period_s, period_p95_s, period_max_s;
     const char *provenance;
     struct why why; /* status "ok", or why it has no joules */
 };
@@ -60,6 +63,8 @@ struct energy_route {
     /* Reads one channel, of status ok: no allocation, no lock, no stdio; any thread, one at a time
      * for a channel. */
     void (*read)(void *state, int channel, struct energy_sample *sample);
+    /* More about a read's error than errno says, living until close, or NULL; may itself be NULL. */
+    const char *(*failure)(void *state, int channel);
     void (*close)(void *state);
 };
 
@@ -94,12 +99,12 @@ const char *energy_provenance(const struct energy *energy); /* of the total */
 int64_t energy_window_ns(const struct energy *energy);
 
 struct joules {
-    double value; /* J */
-    double
-        uncertainty; /* standard (k = 1): edges, resolution, clock; not the sensor's calibration */
-    double bound;    /* |error| cannot exceed it, calibration apart */
-    unsigned wraps;  /* that the guard counted */
-    const char *reason; /* why there is no value, or NULL; lives as long as the energy */
+    double value; /* J; NAN: none, and then uncertainty and bound are NAN, too */
+    /* Standard (k = 1): edges, resolution, clock; not the sensor's calibration. */
+    double uncertainty;
+    double bound;       /* |error| cannot exceed it, calibration apart */
+    unsigned wraps;     /* that were counted */
+    const char *reason; /* why there is no value, or NULL; until the next energy_end */
 };
 
 enum window_state { WINDOW_VALID, WINDOW_CONTENDED, WINDOW_INVALID };
@@ -115,7 +120,9 @@ struct energy_window {
     struct joules total;
 };
 
-/* The edges of a window, both by the thread that runs the work. One window at a time. */
+/* The edges of a window, both by the thread that runs the work. One window at a time. An invalid
+ * window has no total; it has no joules at all where its reason is not one channel's: too short,
+ * a suspend, a guard that took too much. */
 void energy_begin(struct energy *energy);
 void energy_end(struct energy *energy, struct energy_window *window);
 

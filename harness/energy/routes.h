@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rows of energy_routes, a file each. */
+#ifndef HARNESS_ENERGY_ROUTES_H
+#define HARNESS_ENERGY_ROUTES_H
+
+#include "harness/energy/energy.h"
+
+extern const struct energy_route energy_pipe, energy_powercap, energy_perf, energy_hwmon;
+
+/* energy_perf that opens below a sysroot, too: a test's tree can name a PMU that this kernel has. */
+extern const struct energy_route energy_perf_any;
+
+/* The provenance of a counter on the die. */
+const char *routes_provenance(const struct meter_context *context);
+
+#endif
