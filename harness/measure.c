@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "harness/order.h"
 #include "harness/stats.h"
 
 /* A slope through fewer samples is noise. */
@@ -20,38 +21,6 @@ struct session {
     int *order;               /* (count) */
     uint64_t random;
 };
-
-/* splitmix64 (Steele, Lea, Flood 2014): any seed is good, 0 too. */
-static uint64_t random_next(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-/* Uniform in 0 .. bound - 1: values of the last, incomplete stretch are drawn again. */
-static int random_below(uint64_t *state, int bound)
-{
-    uint64_t limit = UINT64_MAX - UINT64_MAX % (uint64_t)bound, value;
-
-    do
-        value = random_next(state);
-    while (value >= limit);
-    return (int)(value % (uint64_t)bound);
-}
-
-/* The next round's order, drawn anew from the last one's (Fisher and Yates). */
-static void shuffle(struct session *s)
-{
-    for (int i = s->count - 1; i > 0; i--) {
-        int j = random_below(&s->random, i + 1), kept = s->order[i];
-
-        s->order[i] = s->order[j];
-        s->order[j] = kept;
-    }
-}
 
 static bool stopped(const struct plan *plan)
 {
@@ -132,7 +101,7 @@ static int run_round(struct session *s, int round, int *taken)
 {
     *taken = 0;
     if (!s->plan->fixed_order)
-        shuffle(s);
+        order_shuffle(s->order, s->count, &s->random);
     for (int i = 0; i < s->count; i++) {
         int workload = s->order[i], error;
         int64_t time_ns;

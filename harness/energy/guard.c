@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -32,17 +33,14 @@ struct guard {
     struct energy_sample *traced; /* (count): the last point's read */
 };
 
-int64_t guard_interval_ns(const struct energy_channel *channel, double max_w,
+int64_t guard_deadline_ns(const struct energy_channel *channel, double max_w,
                           const struct energy_rules *rules)
 {
-    double interval_s = rules->guard_s;
-
-    if (!channel->power && channel->wrap) {
-        double wrap_s = (double)channel->wrap * channel->lsb / (rules->margin * max_w);
-
-        interval_s = wrap_s / 4 < interval_s ? wrap_s / 4 : interval_s;
-    }
-    return (int64_t)(1e9 * interval_s);
+    if (channel->power)
+        return (int64_t)(10e9 * rules->trace_s);
+    return channel->wrap
+               ? (int64_t)(1e9 * (double)channel->wrap * channel->lsb / (rules->margin * max_w))
+               : 0;
 }
 
 bool guard_may_trace(const struct energy_rules *rules)
@@ -159,11 +157,15 @@ static void free_guard(struct guard *guard)
 
 static int start_thread(struct guard *guard, const struct energy_rules *rules)
 {
+    sigset_t all, before;
     int error;
 
     if (!rules->guard || guard->count == 0)
         return 0;
+    sigfillset(&all); /* signals are the other threads' business */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&guard->thread, NULL, run, guard);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return -error;
     guard->running = true;
@@ -188,9 +190,9 @@ int guard_open(struct guard **guard, struct guard_source *sources, int count,
     new->wrap_ns = (int64_t)(1e9 * rules->guard_s);
     for (int s = 0; s < count; s++) {
         const struct track *track = &sources[s].track;
-        int64_t interval = guard_interval_ns(track->channel, track->max_w, rules);
+        int64_t wrap_ns = track->channel->wrap ? track->deadline_ns / 4 : INT64_MAX;
 
-        new->wrap_ns = interval < new->wrap_ns ? interval : new->wrap_ns;
+        new->wrap_ns = wrap_ns < new->wrap_ns ? wrap_ns : new->wrap_ns;
         if (sources[s].traced || track->channel->power)
             new->trace_ns = (int64_t)(1e9 * rules->trace_s);
     }

@@ -35,9 +35,9 @@ void guard_end(struct guard *guard, int source, int64_t start_ns, int64_t time_n
 int64_t guard_cpu_ns(const struct guard *guard);
 int guard_trace(struct guard *guard, struct energy_trace *trace, int max);
 
-/* How long the thread may sleep for this channel, ns: at most a quarter of the shortest wrap, and
- * the deadline is four times that. */
-int64_t guard_interval_ns(const struct energy_channel *channel, double max_w,
+/* The longest time between two reads of a channel that makes no window invalid: the fastest wrap,
+ * for a power ten reads; 0: any. The thread reads four times as often. */
+int64_t guard_deadline_ns(const struct energy_channel *channel, double max_w,
                           const struct energy_rules *rules);
 /* Whether the process's affinity mask has a CPU to spare for the trace. */
 bool guard_may_trace(const struct energy_rules *rules);

@@ -19,6 +19,7 @@
 
 #define CLASS  "/sys/class/powercap"
 #define TARGET "/sys/devices/virtual/powercap"
+#define MMIO   "intel-rapl-mmio"
 
 static const char fix_denied[] =
     "run as root, or let a group read it: a udev rule SUBSYSTEM==\"powercap\", "
@@ -42,9 +43,17 @@ struct zones {
 
 /* ---- which zones there are ---- */
 
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* By number, copies last. */
 static int compare(const void *left, const void *right)
 {
-    return strverscmp(left, right);
+    int copies = has_prefix(left, MMIO) - has_prefix(right, MMIO);
+
+    return copies ? copies : strverscmp(left, right);
 }
 
 /* A control type has no colon; a zone has a number behind each. */
@@ -104,11 +113,6 @@ static void set_name(struct energy_channel *channel, const char *name)
     snprintf(channel->name, sizeof channel->name, "%.*s", (int)sizeof channel->name - 1, name);
 }
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* The zone that contains another: its name without the last number. -1: none. */
 static int zone_above(const struct zones *zones, int zone)
 {
@@ -148,8 +152,7 @@ static void name_zone(const char *sysroot, const char *zone, const char *name, c
     if (above)
         snprintf(full, sizeof full, "%s/%s", above, name);
     else
-        snprintf(full, sizeof full, "%s%s", has_prefix(zone, "intel-rapl-mmio") ? "mmio:" : "",
-                 name);
+        snprintf(full, sizeof full, "%s%s", has_prefix(zone, MMIO) ? "mmio:" : "", name);
     set_name(channel, full);
 }
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * energy_fixture ROOT KIND [SECONDS [WATTS]]    makes a tree; then lets its counters advance
+ * energy_fixture meter LINES MS WATTS [LAST]    prints lines of a meter: a power every MS
+ *                                               milliseconds, at the end the line LAST */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "tests/energy_fixture.h"
+
+static void pause_ns(int64_t ns)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 }, NULL);
+}
+
+static int print_meter(int lines, int ms, const char *watts, const char *last)
+{
+    for (int l = 0; l < lines; l++) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        printf("%lld wall W %s\n", (long long)now.tv_sec * 1000000000 + now.tv_nsec, watts);
+        if (fflush(stdout))
+            return 1;
+        pause_ns((int64_t)ms * 1000000);
+    }
+    if (last)
+        puts(last);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct energy_writer *writer;
+    int error;
+
+    if (argc >= 5 && strcmp(argv[1], "meter") == 0)
+        return print_meter(atoi(argv[2]), atoi(argv[3]), argv[4], argc > 5 ? argv[5] : NULL);
+    if (argc < 3) {
+        fprintf(stderr, "energy_fixture: ROOT KIND [SECONDS [WATTS]]\n");
+        return 2;
+    }
+    error = energy_fixture_make(argv[1], argv[2]);
+    if (!error && argc > 3) {
+        error = energy_writer_start(&writer, argv[1], argc > 4 ? atof(argv[4]) : 65, 1000000);
+        if (!error) {
+            pause_ns((int64_t)(1e9 * atof(argv[3])));
+            energy_writer_stop(writer);
+        }
+    }
+    if (error)
+        fprintf(stderr, "energy_fixture: %s %s: %s\n", argv[1], argv[2], strerror(-error));
+    return error ? 1 : 0;
+}
