@@ -14,7 +14,8 @@
 #include <unistd.h>
 #include "tests/energy_fixture.h"
 
-enum { ZONES_MAX = 16, UPDATES_MAX = 1 << 20 }; /* 17 minutes at 1 kHz */
+enum { ZONES_MAX = 16, WIDTH = 20 };
+enum { UPDATES_MAX = 1 << 20 }; /* 17 minutes at 1 kHz */
 
 struct zone {
     int fd;
@@ -106,12 +107,12 @@ static void write_zone(const struct zone *zone, double joules)
     double unit_uj = fmax(1, (double)zone->range_uj / 4294967295.0);
     uint64_t wrap = zone->range_uj + (uint64_t)llround(unit_uj);
     uint64_t counts = (uint64_t)floor(1e6 * joules * zone->share / unit_uj);
-    char text[48];
+    uint64_t value = (zone->base_uj + (uint64_t)floor((double)counts * unit_uj)) % wrap;
+    char text[WIDTH + 1];
+    int digits = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
 
-    snprintf(
-        text, sizeof text, "%llu\n\n\n\n\n\n\n\n\n\n\n\n",
-        (unsigned long long)((zone->base_uj + (uint64_t)floor((double)counts * unit_uj)) % wrap));
-    if (pwrite(zone->fd, text, 20, 0) != 20)
+    memset(text + digits, '\n', (size_t)(WIDTH - digits));
+    if (pwrite(zone->fd, text, WIDTH, 0) != WIDTH)
         abort(); /* a full disk: no test can go on */
 }
 

@@ -1,4 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Windows against a counter that another thread writes, in files, in real time: 65 W, an update a
+ * millisecond. Truth is P * T. A machine that others use delays the writer, too: it keeps a record
+ * of its updates, and a window in which its own value was older than the bound allows for is its
+ * fault and counted as such. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "harness/energy/routes.h"
+#include "harness/energy/rules.h"
+#include "tests/energy_fixture.h"
+
+static const double WATTS = 65;
+static char root[128];
+static struct energy_writer *writer;
+static struct energy *energy;
+static struct energy_window window;
+
+/* Powercap with a known maximum, so that a small counter's wraps are no surprise. */
+static int open_80w(void **state, const struct meter_context *context,
+                    struct energy_channel *channels, int max, struct why *why)
+{
+    int count = energy_powercap.open(state, context, channels, max, why);
+
+    for (int c = 0; c < count; c++)
+        channels[c].max_w = 80;
+    return count;
+}
+
+static struct energy_route route_80w;
+
+static void open_all(const struct energy_rules *rules, const struct energy_route *route)
+{
+    const struct energy_route *const routes[] = { route, NULL };
+    const struct meter_context context = { .sysroot = root };
+
+    assert_int_equal(energy_open_rules(&energy, &context, routes, rules), 0);
+}
+
+static void make_tree(const char *range)
+{
+    assert_int_equal(energy_fixture_root(root, sizeof root), 0);
+    assert_int_equal(energy_fixture_make(root, "above-range"), 0);
+    assert_int_equal(
+        energy_fixture_write(root, "/sys/class/powercap/intel-rapl:0/max_energy_range_uj", range),
+        0);
+    assert_int_equal(energy_fixture_write(root, "/sys/class/powercap/intel-rapl:0/energy_uj",
+                                          "1000\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"),
+                     0);
+    assert_int_equal(energy_writer_start(&writer, root, WATTS, 1000000), 0);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    energy_close(energy);
+    energy = NULL;
+    energy_writer_stop(writer);
+    writer = NULL;
+    return root[0] ? energy_fixture_remove(root) : 0;
+}
+
+static void sleep_us(int us)
+{
+    nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L }, NULL);
+}
+
+/* Windows may be short, and how busy others are is not the question. */
+static struct energy_rules short_windows(void)
+{
+    struct energy_rules rules = energy_rules_default;
+
+    rules.window_s = 0;
+    rules.window_periods = 0;
+    rules.guard_share = 1;
+    return rules;
+}
+
+/* The period as measured may be the machine's at a bad moment: a p95 far above the mean says so. */
+static void open_steady(const struct energy_rules *rules, const struct energy_route *route)
+{
+    for (int attempt = 0; attempt < 20; attempt++) {
+        const struct energy_channel *channel;
+
+        open_all(rules, route);
+        channel = energy_channel(energy, 0);
+        if (strcmp(channel->why.status, "ok") != 0)
+            fail_msg("%s", channel->why.said);
+        if (channel->period_p95_s < 2 * channel->period_s && channel->period_s < 2e-3)
+            return;
+        print_message("# period %.2f ms, p95 %.2f ms: the writer was late, measured again\n",
+                      1e3 * channel->period_s, 1e3 * channel->period_p95_s);
+        energy_close(energy);
+    }
+    open_all(rules, route);
+}
+
+static void test_200_windows(void **state)
+{
+    const struct energy_rules rules = short_windows();
+    double sum = 0, sum2 = 0, largest = 0, deviation;
+    int good = 0, late = 0;
+    unsigned wraps = 0;
+
+    (void)state;
+    make_tree("262143328850\n");
+    open_steady(&rules, &energy_powercap);
+    for (int w = 0; w < 200; w++) {
+        double truth_j, error_j, age_s;
+        const struct joules *joules = &window.total;
+
+        if (w % 10 == 0)
+            energy_writer_rebase(writer, 0.3);
+        energy_begin(energy);
+        sleep_us(20000 + w * 7919 % 30000);
+        energy_end(energy, &window);
+        if (joules->reason)
+            fail_msg("window %d: %s", w, joules->reason);
+        truth_j = WATTS * 1e-9 * (double)window.time_ns;
+        error_j = joules->value - truth_j;
+        wraps += joules->wraps;
+        age_s = energy_writer_age_s(writer, window.start_ns - 2000000,
+                                    window.start_ns + window.time_ns + 2000000);
+        if (fabs(error_j) > joules->bound) {
+            if (WATTS * age_s <= joules->bound)
+                fail_msg("window %d: %.4f J for %.4f J, bound %.4f J, the writer's age %.2f ms", w,
+                         joules->value, truth_j, joules->bound, 1e3 * age_s);
+            late++;
+            continue;
+        }
+        largest = fmax(largest, fabs(error_j) / joules->bound);
+        sum += error_j / joules->uncertainty;
+        sum2 += error_j * error_j / (joules->uncertainty * joules->uncertainty);
+        good++;
+    }
+    deviation = sqrt(sum2 / good - (sum / good) * (sum / good));
+    print_message(
+        "# %d windows, %u wraps: err/u has mean %.2f, deviation %.2f; |err|/bound at most "
+        "%.2f; %d with a writer late\n",
+        good, wraps, sum / good, deviation, largest, late);
+    print_message("# period %.3f ms, p95 %.3f ms, longest %.3f ms; u %.1f mJ\n",
+                  1e3 * energy_channel(energy, 0)->period_s,
+                  1e3 * energy_channel(energy, 0)->period_p95_s,
+                  1e3 * energy_channel(energy, 0)->period_max_s, 1e3 * window.total.uncertainty);
+    assert_true(late <= 20);
+    assert_true(wraps >= 5); /* of 20: an update may come between the rebase and the window */
+    assert_true(deviation > 0.2 && deviation < 1.2);
+}
+
+/* 2 J: a wrap every 31 ms. At 80 W the guard reads every 4.2 ms, and a gap of 16.7 ms could hide a
+ * wrap: such a window is invalid, and it is a delayed thread's. */
+static void test_fast_wraps(void **state)
+{
+    const struct energy_rules rules = short_windows();
+    int good = 0, guard_late = 0;
+
+    (void)state;
+    make_tree("2000000\n");
+    open_steady(&rules, &route_80w);
+    for (int w = 0; w < 40; w++) {
+        const struct joules *joules = &window.total;
+        double truth_j, error_j;
+
+        energy_begin(energy);
+        sleep_us(250000);
+        energy_end(energy, &window);
+        truth_j = WATTS * 1e-9 * (double)window.time_ns;
+        if (joules->reason) {
+            if (!strstr(joules->reason, "not read for") && !strstr(joules->reason, "a jump of"))
+                fail_msg("window %d: %s", w, joules->reason);
+            guard_late++;
+            continue;
+        }
+        error_j = joules->value - truth_j;
+        if (fabs(error_j) > joules->bound &&
+            WATTS * energy_writer_age_s(writer, window.start_ns - 2000000,
+                                        window.start_ns + window.time_ns + 2000000) <=
+                joules->bound)
+            fail_msg("window %d: %.4f J for %.4f J, bound %.4f J", w, joules->value, truth_j,
+                     joules->bound);
+        assert_in_range(joules->wraps, (unsigned)(joules->value / 2.000001),
+                        (unsigned)(joules->value / 2.000001) + 1);
+        good++;
+        if (good == 10)
+            break;
+    }
+    print_message("# %d windows with 8 wraps each, %d invalid because a thread was late; guard's "
+                  "share %.2g %%\n",
+                  good, guard_late, 100 * window.guard_share);
+    assert_true(good >= 5);
+}
+
+static void test_no_guard(void **state)
+{
+    struct energy_rules rules = short_windows();
+
+    (void)state;
+    rules.guard = false;
+    make_tree("2000000\n");
+    open_steady(&rules, &route_80w);
+    energy_begin(energy);
+    sleep_us(250000);
+    energy_end(energy, &window);
+    assert_int_equal(window.state, WINDOW_INVALID);
+    assert_true(isnan(window.total.value) && isnan(window.joules[0].value));
+    assert_non_null(strstr(window.reason, "it may wrap unseen"));
+    assert_ptr_equal(window.total.reason, window.joules[0].reason);
+}
+
+static void test_jump(void **state)
+{
+    const struct energy_rules rules = short_windows();
+
+    (void)state;
+    make_tree("262143328850\n");
+    open_steady(&rules, &energy_powercap);
+    energy_begin(energy);
+    sleep_us(20000);
+    energy_writer_jump(writer, 1000);
+    sleep_us(20000);
+    energy_end(energy, &window);
+    assert_int_equal(window.state, WINDOW_INVALID);
+    assert_true(isnan(window.total.value));
+    assert_non_null(strstr(window.reason, "a jump of"));
+    energy_begin(energy);
+    sleep_us(20000);
+    energy_end(energy, &window);
+    assert_true(window.total.value > 0); /* the next window is sound */
+}
+
+static void test_zone_vanishes(void **state)
+{
+    const struct energy_rules rules = short_windows();
+    char path[192];
+
+    (void)state;
+    make_tree("262143328850\n");
+    open_steady(&rules, &energy_powercap);
+    energy_begin(energy);
+    sleep_us(20000);
+    snprintf(path, sizeof path, "%s/sys/class/powercap", root);
+    assert_int_equal(energy_fixture_remove(path), 0);
+    energy_end(energy, &window);
+    assert_int_equal(window.state, WINDOW_INVALID);
+    assert_true(isnan(window.total.value));
+    assert_non_null(strstr(window.total.reason, "no longer there"));
+}
+
+static void test_stops(void **state)
+{
+    const struct energy_rules rules = short_windows();
+
+    (void)state;
+    make_tree("262143328850\n");
+    open_steady(&rules, &energy_powercap);
+    energy_writer_stop(writer);
+    writer = NULL;
+    energy_begin(energy);
+    sleep_us(400000);
+    energy_end(energy, &window);
+    assert_int_equal(window.state, WINDOW_INVALID);
+    assert_true(isnan(window.total.value));
+    assert_non_null(strstr(window.reason, "stood still"));
+}
+
 int main(void)
 {
-    return 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_200_windows, tear_down),
+        cmocka_unit_test_teardown(test_fast_wraps, tear_down),
+        cmocka_unit_test_teardown(test_no_guard, tear_down),
+        cmocka_unit_test_teardown(test_jump, tear_down),
+        cmocka_unit_test_teardown(test_zone_vanishes, tear_down),
+        cmocka_unit_test_teardown(test_stops, tear_down),
+    };
+
+    route_80w = energy_powercap;
+    route_80w.open = open_80w;
+    return cmocka_run_group_tests_name("energy_live", tests, NULL, NULL);
 }

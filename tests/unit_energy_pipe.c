@@ -1,4 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * --meter-cmd: real commands and real pipes. $ENERGY_FIXTURE meter LINES MS WATTS [LAST] prints
+ * lines as a meter would. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "harness/energy/routes.h"
+#include "harness/energy/rules.h"
+#include "harness/store.h"
+
+static struct energy *energy;
+static struct energy_window window;
+static char command[512];
+
+static void open_command(const char *text)
+{
+    static const struct energy_route *const routes[] = { &energy_pipe, NULL };
+    const struct meter_context context = { .sysroot = "", .command = text };
+    struct energy_rules rules = energy_rules_default;
+
+    rules.window_s = rules.window_periods = 0;
+    assert_int_equal(energy_open_rules(&energy, &context, routes, &rules), 0);
+}
+
+static const char *meter(const char *arguments)
+{
+    const char *program = getenv("ENERGY_FIXTURE");
+
+    assert_non_null(program);
+    snprintf(command, sizeof command, "'%s' meter %s", program, arguments);
+    return command;
+}
+
+/* Nothing of a command is left: no child, and so no zombie. */
+static int tear_down(void **state)
+{
+    (void)state;
+    energy_close(energy);
+    energy = NULL;
+    return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : -1;
+}
+
+static void sleep_ms(int ms)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+}
+
+static void test_power(void **state)
+{
+    double seconds;
+
+    (void)state;
+    open_command(meter("100000 5 63.5"));
+    assert_string_equal(energy_domains(energy), "pipe: wall");
+    assert_string_equal(energy_provenance(energy), PROVENANCE_METERED);
+    energy_begin(energy);
+    sleep_ms(500);
+    energy_end(energy, &window);
+    seconds = 1e-9 * (double)window.time_ns;
+    assert_null(window.total.reason);
+    /* A line may be late here: 10 % tell that from a wrong sum. */
+    if (fabs(window.total.value - 63.5 * seconds) > 6.35 * seconds + window.total.bound)
+        fail_msg("%g J in %g s", window.total.value, seconds);
+}
+
+static void test_none_given(void **state)
+{
+    (void)state;
+    open_command(NULL);
+    assert_string_equal(energy_route_why(energy, 0)->status, "skipped");
+    assert_int_equal(energy_channel_count(energy), 0);
+}
+
+/* Until the command's failure falls into a window; a busy machine's command may be slow. */
+static void measure_until_invalid(void)
+{
+    for (int w = 0; w < 60; w++) {
+        energy_begin(energy);
+        sleep_ms(500);
+        energy_end(energy, &window);
+        if (window.state == WINDOW_INVALID && !strstr(window.reason, "stood still"))
+            return;
+    }
+}
+
+static void test_ends(void **state)
+{
+    (void)state;
+    open_command(meter("2000 2 10; exit 3"));
+    assert_non_null(energy_domains(energy));
+    measure_until_invalid();
+    assert_int_equal(window.state, WINDOW_INVALID);
+    assert_true(isnan(window.total.value));
+    if (!strstr(window.total.reason, "ended after line 2000, with status 3"))
+        fail_msg("%s", window.total.reason);
+}
+
+static void test_garbage_in_a_window(void **state)
+{
+    (void)state;
+    open_command(meter("2000 2 10 'oh no'; sleep 60"));
+    assert_non_null(energy_domains(energy));
+    measure_until_invalid();
+    assert_int_equal(window.state, WINDOW_INVALID);
+    if (!strstr(window.reason, "line 2001") || !strstr(window.reason, "'oh no'"))
+        fail_msg("%s", window.reason);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *command, *said;
+    } cases[] = {
+        { "echo hello", "line 1 of the meter's command: not `monotonic_ns" },
+        { "true", "ended after line 0, with status 0" },
+        { "/nonexistent/meter 2>/dev/null", "ended after line 0, with status 127" },
+        { "kill -9 $$", "by signal 9" },
+        { "echo 5 wall W 3", "the time is not CLOCK_MONOTONIC's" },
+        { "echo $(date +%s%N) wall W 3", "the time is not CLOCK_MONOTONIC's" },
+        { "echo 5 wall W 3 4", "not `monotonic_ns" },
+        { "echo 5 wall kWh 3", "not `monotonic_ns" },
+        { "echo 5 wall W x", "not a number" },
+        { "echo 5 wall W -3", "not a number" },
+        { "echo 5 wall W nan", "not a number" },
+        { "echo 5 wall W inf", "not a number" },
+        { "echo", "not `monotonic_ns" },
+        { "printf '5 a\\0b W 1\\n'", "a zero byte" },
+        { "head -c 5000 /dev/zero | tr '\\0' x; sleep 60", "without an end" },
+    };
+
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        open_command(cases[c].command);
+        assert_string_equal(energy_route_why(energy, 0)->status, "broken");
+        if (!strstr(energy_route_why(energy, 0)->said, cases[c].said))
+            fail_msg("%s: %s", cases[c].command, energy_route_why(energy, 0)->said);
+        assert_null(energy_domains(energy));
+        assert_int_equal(tear_down(NULL), 0);
+    }
+}
+
+/* A shell has no such clock: it is given the times that it prints. */
+static void test_units(void **state)
+{
+    const struct meter_context context = { .sysroot = "", .command = command };
+    struct energy_sample sample = { 0 };
+    long long now = (long long)clock_ns();
+    void *pipe;
+    struct energy_channel channels[4];
+    struct why why = { 0 };
+
+    (void)state;
+    snprintf(command, sizeof command,
+             "printf '%%s\\n' '%lld rail V 5' '%lld rail A 2' '%lld count J 100.25' "
+             "'%lld rail V 5' '%lld rail A 4' '%lld count J 103.75'; sleep 60",
+             now - 3000000, now - 3000000, now - 3000000, now - 1000000, now - 1000000,
+             now - 1000000);
+    assert_int_equal(energy_pipe.open(&pipe, &context, channels, 4, &why), 2);
+    assert_string_equal(channels[0].name, "rail");
+    assert_string_equal(channels[1].name, "count");
+    assert_true(fabs(channels[1].resolution - 0.01) < 1e-9);
+    energy_pipe.read(pipe, 0, &sample); /* (10 + 20) / 2 W in 2 ms */
+    assert_int_equal(sample.raw, 30000);
+    energy_pipe.read(pipe, 1, &sample);
+    assert_int_equal(sample.raw, 103750000);
+    energy_pipe.close(pipe);
+}
+
+/* What the command starts ends with it, also when it does not want to. */
+static void test_all_is_killed(void **state)
+{
+    char file[] = "/tmp/energy-pid-XXXXXX";
+    int descriptor = mkstemp(file);
+    FILE *stream;
+    int pid = 0;
+
+    (void)state;
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    snprintf(command, sizeof command, "trap '' TERM; echo $$ > %s; '%s' meter 1000 5 10 & wait",
+             file, getenv("ENERGY_FIXTURE"));
+    open_command(command);
+    assert_non_null(energy_domains(energy));
+    energy_close(energy);
+    energy = NULL;
+    stream = fopen(file, "re");
+    assert_non_null(stream);
+    assert_int_equal(fscanf(stream, "%d", &pid), 1);
+    fclose(stream);
+    unlink(file);
+    for (int t = 0; t < 100 && kill(-pid, 0) == 0; t++)
+        sleep_ms(10); /* init reaps the command's own children */
+    assert_true(kill(pid, 0) == -1 && errno == ESRCH);
+}
+
 int main(void)
 {
-    return 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_power, tear_down),
+        cmocka_unit_test_teardown(test_none_given, tear_down),
+        cmocka_unit_test_teardown(test_ends, tear_down),
+        cmocka_unit_test_teardown(test_garbage_in_a_window, tear_down),
+        cmocka_unit_test_teardown(test_refused, tear_down),
+        cmocka_unit_test_teardown(test_units, tear_down),
+        cmocka_unit_test_teardown(test_all_is_killed, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("energy_pipe", tests, NULL, NULL);
 }

@@ -6,15 +6,16 @@
 #include <string.h>
 #include "harness/energy/counter.h"
 
-enum { UPDATES_MAX = 50 };
+enum { UPDATES_MAX = 50, AWAY_NS = 50000 };
 
 struct poll {
-    bool started, done;
+    bool started, done, changed;
     uint64_t raw;
-    int updates;          /* changes that were seen */
-    int64_t first_change; /* ns */
-    int64_t last_change;
-    int64_t interval_ns[UPDATES_MAX]; /* (updates - 1) */
+    int64_t read_ns, least_gap_ns; /* the last read; the shortest time between two */
+    int64_t change_ns;             /* of the last change */
+    int64_t away_ns;               /* the longest time without a read since before that */
+    int64_t interval_ns[UPDATES_MAX];
+    int intervals;
 };
 
 static int compare(const void *left, const void *right)
@@ -35,6 +36,26 @@ static void break_channel(const struct period_source *source, int error)
             more ? more : counter_error(error));
 }
 
+/* A thread that was off its CPU finds updates further apart than they are, and misses some: an
+ * interval holds only where it was away for a small part of it, both ends included. */
+static void note_change(struct poll *poll, const struct energy_sample *sample)
+{
+    int64_t gap_ns = sample->time_ns - poll->read_ns;
+    int64_t interval_ns = sample->time_ns - poll->change_ns;
+    bool away = gap_ns > AWAY_NS && gap_ns / 4 > poll->least_gap_ns;
+
+    poll->least_gap_ns = gap_ns < poll->least_gap_ns ? gap_ns : poll->least_gap_ns;
+    if (away && gap_ns > poll->away_ns)
+        poll->away_ns = gap_ns;
+    if (sample->raw == poll->raw)
+        return;
+    if (poll->changed && poll->away_ns <= interval_ns / 8)
+        poll->interval_ns[poll->intervals++] = interval_ns;
+    poll->changed = true;
+    poll->change_ns = sample->time_ns;
+    poll->away_ns = away ? gap_ns : 0;
+}
+
 static void poll_once(const struct period_source *source, struct poll *poll, int updates)
 {
     const struct energy_channel *channel = source->channel;
@@ -50,16 +71,13 @@ static void poll_once(const struct period_source *source, struct poll *poll, int
     }
     if (!poll->started) {
         poll->started = true;
-    } else if (sample.raw != poll->raw) {
-        if (poll->updates == 0)
-            poll->first_change = sample.time_ns;
-        else
-            poll->interval_ns[poll->updates - 1] = sample.time_ns - poll->last_change;
-        poll->last_change = sample.time_ns;
-        poll->updates++;
-        poll->done = poll->updates > updates;
+        poll->least_gap_ns = INT64_MAX;
+    } else {
+        note_change(poll, &sample);
+        poll->done = poll->intervals >= updates;
     }
     poll->raw = sample.raw;
+    poll->read_ns = sample.time_ns;
 }
 
 /* Where other channels of its route have shown all their updates, a channel that has shown none has
@@ -67,12 +85,12 @@ static void poll_once(const struct period_source *source, struct poll *poll, int
 static bool waited_enough(const struct period_source *sources, const struct poll *polls, int count,
                           int i, double elapsed_s, const struct energy_rules *rules)
 {
-    if (polls[i].updates > 0 || elapsed_s < rules->frozen_s)
+    if (polls[i].changed || elapsed_s < rules->frozen_s)
         return false;
     if (sources[i].channel->power)
         return true; /* a steady power is nothing wrong */
     for (int j = 0; j < count; j++)
-        if (sources[j].state == sources[i].state && polls[j].updates > rules->updates)
+        if (sources[j].state == sources[i].state && polls[j].intervals >= rules->updates)
             return true;
     return false;
 }
@@ -80,26 +98,29 @@ static bool waited_enough(const struct period_source *sources, const struct poll
 static void conclude(const struct period_source *source, struct poll *poll, double elapsed_s)
 {
     struct energy_channel *channel = source->channel;
-    int intervals = poll->updates - 1;
+    int64_t sum_ns = 0;
+    int n = poll->intervals;
 
     if (strcmp(channel->why.status, "ok") != 0)
         return;
-    if (poll->updates == 0 && !channel->power) {
+    if (!poll->changed && !channel->power) {
         why_set(&channel->why, "broken", channel->source, NULL,
                 "%s: frozen: it stood still at %llu for %.2f s of a busy loop", channel->source,
                 (unsigned long long)poll->raw, elapsed_s);
         return;
     }
-    if (intervals < 1) { /* a power keeps what its driver says */
-        double known_s = poll->updates > 0 ? elapsed_s : channel->period_s;
+    if (n == 0) { /* a power that was steady keeps what its driver says */
+        double known_s = poll->changed ? elapsed_s : channel->period_s;
 
         channel->period_s = channel->period_p95_s = channel->period_max_s = known_s;
         return;
     }
-    qsort(poll->interval_ns, (size_t)intervals, sizeof poll->interval_ns[0], compare);
-    channel->period_s = 1e-9 * (double)(poll->last_change - poll->first_change) / intervals;
-    channel->period_p95_s = 1e-9 * (double)poll->interval_ns[(95 * intervals + 99) / 100 - 1];
-    channel->period_max_s = 1e-9 * (double)poll->interval_ns[intervals - 1];
+    qsort(poll->interval_ns, (size_t)n, sizeof poll->interval_ns[0], compare);
+    for (int i = 0; i < n; i++)
+        sum_ns += poll->interval_ns[i];
+    channel->period_s = 1e-9 * (double)sum_ns / n;
+    channel->period_p95_s = 1e-9 * (double)poll->interval_ns[(95 * n + 99) / 100 - 1];
+    channel->period_max_s = 1e-9 * (double)poll->interval_ns[n - 1];
 }
 
 int period_measure(const struct period_source *sources, int count, const struct energy_rules *rules)

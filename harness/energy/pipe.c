@@ -177,7 +177,8 @@ static int take_text(struct pipe *p)
 
 /* ---- the command ---- */
 
-/* A while. status->si_pid is 0 when it has not exited; it is not reaped, so its number stays its. */
+/* A while. status->si_pid is 0 when it has not exited; it is not reaped, so its number stays its.
+ */
 static void wait_exit(const struct pipe *p, siginfo_t *status)
 {
     int64_t until = clock_ns() + MERCY_NS;
