@@ -240,17 +240,15 @@ void energy_writer_jump(struct energy_writer *w, double joules)
 
 double energy_writer_age_s(const struct energy_writer *w, int64_t from_ns, int64_t to_ns)
 {
-    int64_t age_ns = 0;
+    int last = w->count - 1;
+    int64_t next_ns = now_ns(), age_ns = 0; /* the update to come is not written yet */
 
-    for (int u = w->count - 1; u > 0 && u > w->count - UPDATES_MAX; u--) {
+    for (int u = last; u >= 0 && u > last - UPDATES_MAX && next_ns >= from_ns; u--) {
         const struct update *update = &w->updates[u % UPDATES_MAX];
-        const struct update *before = &w->updates[(u - 1) % UPDATES_MAX];
 
-        if (before->visible_ns <= to_ns && update->visible_ns >= from_ns &&
-            update->visible_ns - before->value_ns > age_ns)
-            age_ns = update->visible_ns - before->value_ns;
-        if (update->visible_ns < from_ns)
-            break;
+        if (update->visible_ns <= to_ns && next_ns - update->value_ns > age_ns)
+            age_ns = next_ns - update->value_ns;
+        next_ns = update->visible_ns;
     }
     return 1e-9 * (double)age_ns;
 }

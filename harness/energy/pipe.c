@@ -136,11 +136,13 @@ static int take_line(struct pipe *p, char *line)
     struct stream *s;
 
     p->lines++;
-    snprintf(copy, sizeof copy, "%s", line);
+    if (strlen(line) >= sizeof copy)
+        return fail(p, -EBADMSG, format, line);
+    memcpy(copy, line, strlen(line) + 1);
     for (char *f = strtok_r(copy, " \t", &rest); f; f = strtok_r(NULL, " \t", &rest))
         if (fields++ < 4)
             field[fields - 1] = f;
-    if (fields != 4 || strlen(line) >= sizeof copy || !isdigit((unsigned char)field[0][0]) ||
+    if (fields != 4 || !isdigit((unsigned char)field[0][0]) ||
         strlen(field[1]) >= sizeof p->stream[0].name || strlen(field[2]) != 1 ||
         !strchr("JWVA", field[2][0]))
         return fail(p, -EBADMSG, format, line);
