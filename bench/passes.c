@@ -310,9 +310,12 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     /* Of this test alone: the session may be larger, for the others. */
     const struct session_plan plan = plan_for(l->spec, test, 1);
     session_bytes(m->shape, &plan, threads_count(run->pool), &kv, &scratch);
-    run_value(run, cell, "weights_bytes", (double)m->weights_bytes, "B", PROVENANCE_DERIVED, NULL);
-    run_value(run, cell, "kv_bytes", (double)kv, "B", PROVENANCE_DERIVED, NULL);
-    run_value(run, cell, "scratch_bytes", (double)scratch, "B", PROVENANCE_DERIVED, NULL);
+    run_derived(run, cell, "weights_bytes", (double)m->weights_bytes, "B",
+                "sum over the shape: linear layers, embedding, head, norms, scales");
+    run_derived(run, cell, "kv_bytes", (double)kv, "B",
+                "parallel * (n_depth + n_prompt + n_gen) * bytes of a position, rounded up");
+    run_derived(run, cell, "scratch_bytes", (double)scratch, "B",
+                "sum over the shape: activations of a pass, for the most tokens and all threads");
     run_value(run, cell, "rss_peak_bytes", l->rss_peak.value, "B", PROVENANCE_MEASURED, why);
     run_value(run, cell, "zero_share", m->zero_share, "1", PROVENANCE_MEASURED,
               m->family->element == ELEMENT_TRIT ? NULL : "not a ternary format");

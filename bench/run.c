@@ -186,7 +186,19 @@ void run_status(struct run *run, int64_t cell, const char *status, const char *r
 void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                const char *provenance, const char *reason)
 {
-    if (store_value(run->store, cell, metric, value, unit, provenance_of(run, provenance), reason))
+    const struct value v = { metric, unit, provenance_of(run, provenance), value, 0, NULL, reason };
+
+    if (store_value(run->store, cell, &v))
+        broken(run);
+}
+
+void run_derived(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
+                 const char *formula)
+{
+    const struct value v = { metric,  unit, provenance_of(run, PROVENANCE_DERIVED), value, 0,
+                             formula, NULL };
+
+    if (store_value(run->store, cell, &v))
         broken(run);
 }
 

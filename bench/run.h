@@ -73,5 +73,8 @@ int64_t run_cell(struct run *run, const struct cell *cell);
 void run_status(struct run *run, int64_t cell, const char *status, const char *reason);
 void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                const char *provenance, const char *reason);
+/* The same of a value that is computed from others by `formula`. */
+void run_derived(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
+                 const char *formula);
 
 #endif

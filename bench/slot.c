@@ -209,8 +209,8 @@ int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner
     const int64_t id = run_cell(run, &cell);
 
     if (id > 0) {
-        run_value(run, id, "bits_per_weight", 8.0 * (double)bytes / ((double)d.rows * d.cols),
-                  "bit", PROVENANCE_DERIVED, NULL);
+        run_derived(run, id, "bits_per_weight", 8.0 * (double)bytes / ((double)d.rows * d.cols),
+                    "bit", "8 * packed bytes / (rows * cols)");
         run_value(run, id, "huge_page_share", s->huge_share.value, "1", PROVENANCE_COUNTED,
                   s->huge_share.reason);
         run_value(run, id, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);

@@ -9,16 +9,18 @@
 #ifndef HARNESS_STORE_H
 #define HARNESS_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sqlite3.h>
 #include "harness/host.h"
 #include "harness/meter.h"
 
-enum { STORE_SCHEMA_VERSION = 2 };
+enum { STORE_SCHEMA_VERSION = 3 };
 
 /* Provenance of a value: truth rule 1. The schema's CHECK holds the same words. */
 #define PROVENANCE_MEASURED    "measured"
 #define PROVENANCE_COUNTED     "counted"
+#define PROVENANCE_SIMULATED   "simulated"
 #define PROVENANCE_HW_ESTIMATE "hw-estimate"
 #define PROVENANCE_METERED     "metered"
 #define PROVENANCE_VIRTUAL     "virtual"
@@ -46,6 +48,9 @@ sqlite3 *store_db(struct store *store);
 int64_t store_run_begin(struct store *store, const struct host *host, const struct build *build,
                         const char *command, const char *arguments, uint64_t seed);
 int store_run_end(struct store *store, int64_t run, const char *status);
+/* A condition of a run that was found out after it began: either value or reason. */
+int store_fact(struct store *store, int64_t run, const char *name, const char *value,
+               const char *reason);
 
 /* A cell: one thing that is measured. Columns that do not apply are NULL (text) or 0 (numbers),
  * stored as NULL. */
@@ -71,12 +76,60 @@ int64_t store_cell(struct store *store, int64_t run, const struct cell *cell);
 int store_cell_status(struct store *store, int64_t cell, const char *status, const char *reason);
 
 struct sample;
-/* One sample with its readings, in one transaction. channels is (count) as in the readings. */
+/* One sample with its readings, in one transaction. channels is (count) as in the readings; the
+ * readings of channels whose turn it was not (meter_not_its_turn) are left out. */
 int store_sample(struct store *store, int64_t cell, const struct sample *sample,
                  const struct channel *const *channels, int count);
 
 /* A value of a cell: either value (reason NULL) or absent (reason given). provenance NOT NULL. */
-int store_value(struct store *store, int64_t cell, const char *metric, double value,
-                const char *unit, const char *provenance, const char *reason);
+struct value {
+    const char *metric, *unit, *provenance;
+    double value;
+    double uncertainty;  /* standard; 0 or NAN: not known */
+    const char *formula; /* NOT NULL of derived ones, NULL of others */
+    const char *reason;
+};
+int store_value(struct store *store, int64_t cell, const struct value *value);
+
+/* ---- store_energy.c: meters, joules, certificates ---- */
+
+/* What became of a meter, or of a way to energy: kind "meter", "energy route". */
+int store_meter(struct store *store, int64_t run, const char *kind, const char *name,
+                const struct why *why);
+/* The same of an energy channel, under the name "route: channel". */
+struct energy_channel;
+int store_energy_channel(struct store *store, int64_t run, const char *route,
+                         const struct energy_channel *channel);
+
+/* Where a window belongs. */
+struct window_place {
+    int64_t run, cell; /* cell 0: idle */
+    int series;        /* of the run: the windows between two idle ones, those included */
+    int round, runs;   /* as windows_measure has them */
+};
+/* What an energy channel is called in `joules` and `trace`, and the provenance of its joules. */
+struct joules_name {
+    char name[128]; /* "route: channel" */
+    const char *provenance;
+};
+/* A window with its joules, in one transaction: names is (count) as in window->joules. domains and
+ * provenance are the total's; domains may be NULL: nothing makes one. */
+struct energy_window;
+int store_window(struct store *store, const struct window_place *place,
+                 const struct energy_window *window, const struct joules_name *names, int count,
+                 const char *domains, const char *provenance);
+
+/* Points of power over time, in one transaction; names is by their channel. */
+struct energy_trace;
+int store_trace(struct store *store, int64_t run, const struct energy_trace *points, int count,
+                const struct joules_name *names);
+
+/* What `selftest` found out about the run's machine: domains and provenance of the total that it
+ * tested, and every check as JSON. Returns its id. */
+int64_t store_certificate(struct store *store, int64_t run, const char *domains,
+                          const char *provenance, bool passed, const char *text);
+/* Gives the run the last certificate of its machine for this total, if it passed. */
+int store_run_certify(struct store *store, int64_t run, const char *domains,
+                      const char *provenance);
 
 #endif

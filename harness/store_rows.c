@@ -3,7 +3,6 @@
  * What store.h promises of runs, cells, samples and values. */
 #include "harness/store.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -64,24 +63,30 @@ static int add_build(struct store *store, const struct build *build, int64_t *id
     return error;
 }
 
+int store_fact(struct store *store, int64_t run, const char *name, const char *value,
+               const char *reason)
+{
+    const bool known = value && value[0];
+    struct binding b;
+    int error = store_sql_begin(store, FACT_ADD, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    store_sql_text(&b, name);
+    store_sql_text(&b, known ? value : NULL);
+    store_sql_text(&b, known ? NULL : reason && reason[0] ? reason : "not known");
+    return store_sql_run(store, &b, NULL, "add a fact of the machine");
+}
+
 static int add_facts(struct store *store, int64_t run, const struct host *host)
 {
-    for (int i = 0; i < host->count; i++) {
-        const struct fact *fact = &host->facts[i];
-        struct binding b;
-        int error = store_sql_begin(store, FACT_ADD, &b);
+    int error = 0;
 
-        if (error)
-            return error;
-        store_sql_int(&b, run);
-        store_sql_text(&b, fact->name);
-        store_sql_text_or_null(&b, fact->value);
-        store_sql_text(&b, fact->value[0] ? NULL : fact->reason[0] ? fact->reason : "not known");
-        error = store_sql_run(store, &b, NULL, "add a fact of the machine");
-        if (error)
-            return error;
-    }
-    return 0;
+    for (int i = 0; i < host->count && !error; i++)
+        error = store_fact(store, run, host->facts[i].name, host->facts[i].value,
+                           host->facts[i].reason);
+    return error;
 }
 
 int64_t store_run_begin(struct store *store, const struct host *host, const struct build *build,
@@ -116,13 +121,6 @@ out:
     return error ? error : run;
 }
 
-/* After an UPDATE by id that found no row. */
-static int no_row(struct store *store, const char *table, int64_t id)
-{
-    snprintf(store->error, sizeof store->error, "%s: has no %s %" PRId64, store->path, table, id);
-    return -ENOENT;
-}
-
 int store_run_end(struct store *store, int64_t run, const char *status)
 {
     struct binding b;
@@ -135,7 +133,7 @@ int store_run_end(struct store *store, int64_t run, const char *status)
     error = store_sql_run(store, &b, NULL, "end a run");
     if (error)
         return error;
-    return sqlite3_changes(store->db) ? 0 : no_row(store, "run", run);
+    return sqlite3_changes(store->db) ? 0 : store_sql_no_row(store, "run", run);
 }
 
 /* ---- cells ---- */
@@ -181,7 +179,7 @@ int store_cell_status(struct store *store, int64_t cell, const char *status, con
     error = store_sql_run(store, &b, NULL, "set a cell's status");
     if (error)
         return error;
-    return sqlite3_changes(store->db) ? 0 : no_row(store, "cell", cell);
+    return sqlite3_changes(store->db) ? 0 : store_sql_no_row(store, "cell", cell);
 }
 
 /* ---- samples and values ---- */
@@ -224,6 +222,7 @@ static int add_reading(struct store *store, int64_t sample, const struct channel
     store_sql_value(&b, reading->value, reason);
     store_sql_text(&b, channel->provenance);
     store_sql_text(&b, reason);
+    store_sql_text_or_null(&b, reason ? NULL : reading->note);
     return store_sql_run(store, &b, NULL, "add a reading");
 }
 
@@ -238,24 +237,26 @@ int store_sample(struct store *store, int64_t cell, const struct sample *sample,
     error = add_sample(store, cell, sample);
     id = sqlite3_last_insert_rowid(store->db);
     for (int i = 0; i < count && !error; i++)
-        error = add_reading(store, id, channels[i], &sample->readings[i]);
+        if (sample->readings[i].reason != meter_not_its_turn)
+            error = add_reading(store, id, channels[i], &sample->readings[i]);
     return store_sql_end(store, error);
 }
 
-int store_value(struct store *store, int64_t cell, const char *metric, double value,
-                const char *unit, const char *provenance, const char *reason)
+int store_value(struct store *store, int64_t cell, const struct value *value)
 {
+    const char *reason = reason_of(value->value, value->reason);
     struct binding b;
     int error = store_sql_begin(store, VALUE_SET, &b);
 
-    reason = reason_of(value, reason);
     if (error)
         return error;
     store_sql_int(&b, cell);
-    store_sql_text(&b, metric);
-    store_sql_value(&b, value, reason);
-    store_sql_text(&b, unit);
-    store_sql_text(&b, provenance);
+    store_sql_text(&b, value->metric);
+    store_sql_value(&b, value->value, reason);
+    store_sql_text(&b, value->unit);
+    store_sql_text(&b, value->provenance);
     store_sql_text(&b, reason);
+    store_sql_text(&b, value->formula);
+    store_sql_real_or_null(&b, !reason && value->uncertainty > 0 ? value->uncertainty : NAN);
     return store_sql_run(store, &b, NULL, "add a value");
 }

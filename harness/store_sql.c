@@ -2,6 +2,8 @@
 #include "harness/store_sql.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +22,10 @@ static const char *const sql[STATEMENTS] = {
     [RUN_ADD] = "INSERT INTO run (machine, build, command, arguments, seed, started_at, status)"
                 " VALUES (?, ?, ?, ?, ?, " NOW ", 'running')",
     [RUN_END] = "UPDATE run SET status = ?2, ended_at = " NOW " WHERE id = ?1",
+    [RUN_CERTIFY] =
+        "UPDATE run SET certificate = (SELECT CASE passed WHEN 1 THEN id END FROM certificate c"
+        " WHERE c.machine = run.machine AND domains = ?2 AND provenance = ?3"
+        " ORDER BY id DESC LIMIT 1) WHERE id = ?1",
     [FACT_ADD] = "INSERT INTO fact (run, name, value, reason) VALUES (?, ?, ?, ?)",
     [CELL_ADD] =
         "INSERT INTO cell (run, kind, item, model, format, isa, phase, rows, cols,"
@@ -30,11 +36,25 @@ static const char *const sql[STATEMENTS] = {
     [CELL_STATUS] = "UPDATE cell SET status = ?2, reason = ?3 WHERE id = ?1",
     [SAMPLE_ADD] = "INSERT INTO sample (cell, round, order_in_round, start_ns, time_ns)"
                    " VALUES (?, ?, ?, ?, ?)",
-    [READING_ADD] = "INSERT INTO reading (sample, channel, unit, value, provenance, reason)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-    [VALUE_SET] = "INSERT INTO value (cell, metric, value, unit, provenance, reason)"
-                  " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (cell, metric, provenance) DO UPDATE"
-                  " SET value = excluded.value, unit = excluded.unit, reason = excluded.reason",
+    [READING_ADD] = "INSERT INTO reading (sample, channel, unit, value, provenance, reason, note)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [VALUE_SET] = "INSERT INTO value (cell, metric, value, unit, provenance, reason, formula,"
+                  " uncertainty) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                  " ON CONFLICT (cell, metric, provenance) DO UPDATE SET value = excluded.value,"
+                  " unit = excluded.unit, reason = excluded.reason, formula = excluded.formula,"
+                  " uncertainty = excluded.uncertainty",
+    [METER_ADD] = "INSERT INTO meter (run, kind, name, status, tried, said, fix, lsb, period_s,"
+                  " period_p95_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WINDOW_ADD] = "INSERT INTO window (run, cell, series, round, runs, start_ns, time_ns, state,"
+                   " reason, foreign_share, steal_share, guard_share)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [JOULES_ADD] = "INSERT INTO joules (window, channel, domains, value, uncertainty, bound, wraps,"
+                   " provenance, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [TRACE_ADD] = "INSERT INTO trace (run, channel, time_ns, power_w, provenance)"
+                  " VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, channel, time_ns) DO NOTHING",
+    [CERTIFICATE_ADD] =
+        "INSERT INTO certificate (machine, made_at, domains, provenance, passed,"
+        " text) VALUES ((SELECT machine FROM run WHERE id = ?), " NOW ", ?, ?, ?, ?)",
 };
 
 int store_sql_errno(int code)
@@ -68,6 +88,12 @@ int store_sql_fail(struct store *store, const char *what)
     snprintf(store->error, sizeof store->error, "%s: cannot %s: %s", store->path, what,
              sqlite3_errmsg(store->db));
     return store_sql_errno(sqlite3_extended_errcode(store->db));
+}
+
+int store_sql_no_row(struct store *store, const char *table, int64_t id)
+{
+    snprintf(store->error, sizeof store->error, "%s: has no %s %" PRId64, store->path, table, id);
+    return -ENOENT;
 }
 
 int store_sql_begin(struct store *store, enum statement which, struct binding *b)
@@ -111,6 +137,14 @@ void store_sql_value(struct binding *b, double value, const char *reason)
         sqlite3_bind_null(b->statement, b->next++);
     else
         sqlite3_bind_double(b->statement, b->next++, value);
+}
+
+void store_sql_real_or_null(struct binding *b, double value)
+{
+    if (isfinite(value))
+        sqlite3_bind_double(b->statement, b->next++, value);
+    else
+        sqlite3_bind_null(b->statement, b->next++);
 }
 
 int store_sql_run(struct store *store, struct binding *b, int64_t *id, const char *what)

@@ -20,12 +20,18 @@ enum statement {
     BUILD_ADD,
     RUN_ADD,
     RUN_END,
+    RUN_CERTIFY,
     FACT_ADD,
     CELL_ADD,
     CELL_STATUS,
     SAMPLE_ADD,
     READING_ADD,
     VALUE_SET,
+    METER_ADD,
+    WINDOW_ADD,
+    JOULES_ADD,
+    TRACE_ADD,
+    CERTIFICATE_ADD,
     STATEMENTS
 };
 
@@ -49,6 +55,7 @@ void store_sql_text_or_null(struct binding *b, const char *text); /* NULL for ""
 void store_sql_int(struct binding *b, int64_t value);
 void store_sql_int_or_null(struct binding *b, int64_t value);              /* NULL for 0 */
 void store_sql_value(struct binding *b, double value, const char *reason); /* NULL with a reason */
+void store_sql_real_or_null(struct binding *b, double value); /* NULL for NAN and infinity */
 /* Steps to the end and resets. *id: the first column of the row that it found, else unchanged; may
  * be NULL. what: "cannot <what>" is in the sentence. */
 int store_sql_run(struct store *store, struct binding *b, int64_t *id, const char *what);
@@ -58,6 +65,8 @@ int store_sql_plain(struct store *store, enum statement which, const char *what)
 /* Ends a transaction: commits when error is 0, else rolls back and keeps the error and sentence. */
 int store_sql_end(struct store *store, int error);
 
+/* After an UPDATE by id that found no row: -ENOENT and a sentence. */
+int store_sql_no_row(struct store *store, const char *table, int64_t id);
 /* The sentence and the errno for what SQLite just refused. */
 int store_sql_fail(struct store *store, const char *what);
 int store_sql_errno(int code);

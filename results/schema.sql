@@ -23,6 +23,19 @@ CREATE TABLE build (
     sanitizers  TEXT NOT NULL                       -- "none", or what makes its times worthless
 ) STRICT;
 
+-- What `selftest` found out about the energy of a machine. It holds for runs of that machine whose
+-- total is made of the same domains, with the same provenance.
+CREATE TABLE certificate (
+    id         INTEGER PRIMARY KEY,
+    machine    INTEGER NOT NULL REFERENCES machine (id),
+    made_at    TEXT NOT NULL,
+    domains    TEXT NOT NULL,
+    provenance TEXT NOT NULL CHECK (provenance IN ('hw-estimate', 'metered', 'virtual', 'fixture')),
+    passed     INTEGER NOT NULL CHECK (passed IN (0, 1)),
+    text       TEXT NOT NULL CHECK (text <> '')     -- JSON: every check, what it found, its limit
+) STRICT;
+CREATE INDEX certificate_machine ON certificate (machine);
+
 -- One invocation of a command.
 CREATE TABLE run (
     id         INTEGER PRIMARY KEY,
@@ -33,7 +46,8 @@ CREATE TABLE run (
     seed       TEXT NOT NULL,                       -- decimal: 64 bits without a sign
     started_at TEXT NOT NULL,
     ended_at   TEXT,
-    status     TEXT NOT NULL CHECK (status IN ('running', 'done', 'interrupted', 'failed'))
+    status     TEXT NOT NULL CHECK (status IN ('running', 'done', 'interrupted', 'failed')),
+    certificate INTEGER REFERENCES certificate (id) ON DELETE SET NULL -- NULL: uncertified
 ) STRICT;
 CREATE INDEX run_machine ON run (machine);
 
@@ -76,8 +90,8 @@ CREATE TABLE cell (
     kv              TEXT,                           -- the KV cache is "f16" or "i8"
     head            TEXT,                           -- the LM head is "f16" or "i8"
     provenance      TEXT NOT NULL CHECK (provenance IN
-        ('measured', 'counted', 'hw-estimate', 'metered', 'virtual', 'derived', 'cycled',
-         'modelled', 'paper', 'fixture')),
+        ('measured', 'counted', 'simulated', 'hw-estimate', 'metered', 'virtual', 'derived',
+         'cycled', 'modelled', 'paper', 'fixture')),
     partner         INTEGER REFERENCES cell (id) ON DELETE SET NULL, -- its rounds pair with these
     status          TEXT NOT NULL CHECK (status IN
         ('running', 'ok', 'skipped', 'invalid', 'failed', 'interrupted')),
@@ -105,9 +119,10 @@ CREATE TABLE reading (
     unit       TEXT NOT NULL,
     value      REAL,
     provenance TEXT NOT NULL CHECK (provenance IN
-        ('measured', 'counted', 'hw-estimate', 'metered', 'virtual', 'derived', 'cycled',
-         'modelled', 'paper', 'fixture')),
+        ('measured', 'counted', 'simulated', 'hw-estimate', 'metered', 'virtual', 'derived',
+         'cycled', 'modelled', 'paper', 'fixture')),
     reason     TEXT CHECK (reason <> ''),           -- why there is no value
+    note       TEXT CHECK (note <> ''),             -- what to know of a value that holds
     PRIMARY KEY (sample, channel),
     CHECK ((value IS NULL) <> (reason IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -119,9 +134,79 @@ CREATE TABLE value (
     value      REAL,
     unit       TEXT NOT NULL,
     provenance TEXT NOT NULL CHECK (provenance IN
-        ('measured', 'counted', 'hw-estimate', 'metered', 'virtual', 'derived', 'cycled',
-         'modelled', 'paper', 'fixture')),
+        ('measured', 'counted', 'simulated', 'hw-estimate', 'metered', 'virtual', 'derived',
+         'cycled', 'modelled', 'paper', 'fixture')),
     reason     TEXT CHECK (reason <> ''),           -- why there is no value
+    formula    TEXT CHECK (formula <> ''),          -- of a derived value
+    uncertainty REAL CHECK (uncertainty > 0),       -- standard (k = 1); NULL: not known
     PRIMARY KEY (cell, metric, provenance),
-    CHECK ((value IS NULL) <> (reason IS NULL))
+    CHECK ((value IS NULL) <> (reason IS NULL)),
+    CHECK (formula IS NOT NULL OR provenance <> 'derived'),
+    CHECK (formula IS NULL OR provenance IN ('derived', 'fixture')),
+    CHECK (uncertainty IS NULL OR value IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+-- What became of each meter, way to energy, and channel of energy of a run.
+CREATE TABLE meter (
+    run    INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    kind   TEXT NOT NULL CHECK (kind IN ('meter', 'energy route', 'energy channel')),
+    name   TEXT NOT NULL,                           -- of a channel: "route: channel"
+    status TEXT NOT NULL CHECK (status <> ''),      -- "ok", or a word for why it is not there
+    tried  TEXT,
+    said   TEXT,
+    fix    TEXT,
+    lsb          REAL,                              -- of an energy channel: J (or W) a count
+    period_s     REAL,                              -- between its updates, measured; NULL: unknown
+    period_p95_s REAL,
+    PRIMARY KEY (run, kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- A stretch of time whose energy was counted: work of a cell, again and again, or idle.
+CREATE TABLE window (
+    id            INTEGER PRIMARY KEY,
+    run           INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    cell          INTEGER REFERENCES cell (id) ON DELETE CASCADE, -- NULL: idle
+    series        INTEGER NOT NULL,                 -- of the run: the windows between two idle ones
+    round         INTEGER NOT NULL,                 -- idle: 0 before the work, 1 after it
+    runs          INTEGER NOT NULL CHECK (runs >= 0), -- samples' worth of work
+    start_ns      INTEGER NOT NULL,                 -- CLOCK_MONOTONIC, as of a sample
+    time_ns       INTEGER NOT NULL CHECK (time_ns >= 0),
+    state         TEXT NOT NULL CHECK (state IN ('valid', 'contended', 'invalid')),
+    reason        TEXT CHECK (reason <> ''),        -- why it is not valid
+    foreign_share REAL,                             -- of busy CPU time, other processes'
+    steal_share   REAL,                             -- of all CPU time, taken by the hypervisor
+    guard_share   REAL,                             -- CPU time of the guard thread, of the window
+    CHECK ((state = 'valid') = (reason IS NULL)),
+    CHECK ((cell IS NULL) = (runs = 0))
+) STRICT;
+CREATE INDEX window_cell ON window (cell);
+CREATE INDEX window_run ON window (run, series);
+
+-- The joules of a window by channel. `total` is the sum of what `domains` names; never sum others.
+CREATE TABLE joules (
+    window      INTEGER NOT NULL REFERENCES window (id) ON DELETE CASCADE,
+    channel     TEXT NOT NULL,                      -- "total", or "route: channel"
+    domains     TEXT CHECK (domains <> ''),         -- of the total
+    value       REAL,                               -- J
+    uncertainty REAL,                               -- J, standard (k = 1), calibration apart
+    bound       REAL,                               -- J: the error is not larger, calibration apart
+    wraps       INTEGER,                            -- of the counter, that were counted
+    provenance  TEXT NOT NULL CHECK (provenance IN
+        ('hw-estimate', 'metered', 'virtual', 'fixture')),
+    reason      TEXT CHECK (reason <> ''),          -- why there is no value
+    PRIMARY KEY (window, channel),
+    CHECK ((value IS NULL) <> (reason IS NULL)),
+    CHECK (uncertainty IS NULL OR value IS NOT NULL),
+    CHECK ((channel = 'total') = (domains IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Power over time, as the guard thread saw it between windows' edges.
+CREATE TABLE trace (
+    run        INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    channel    TEXT NOT NULL,                       -- "route: channel"
+    time_ns    INTEGER NOT NULL,                    -- CLOCK_MONOTONIC, the middle
+    power_w    REAL NOT NULL,
+    provenance TEXT NOT NULL CHECK (provenance IN
+        ('hw-estimate', 'metered', 'virtual', 'fixture')),
+    PRIMARY KEY (run, channel, time_ns)
 ) STRICT, WITHOUT ROWID;

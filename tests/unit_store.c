@@ -121,6 +121,13 @@ static int add_sample(struct store *store, int64_t cell, int round)
     return store_sample(store, cell, &sample, channels, 1);
 }
 
+static int add_value(struct store *store, int64_t cell, const char *metric, double value,
+                     const char *unit, const char *provenance, const char *reason)
+{
+    return store_value(store, cell,
+                       &(struct value){ metric, unit, provenance, value, 0, NULL, reason });
+}
+
 static int64_t query(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -161,10 +168,10 @@ static void a_run_is_read_back(void **state)
     (void)state;
     assert_int_equal(store_sample(store, cell, &warm, both, 2), 0);
     assert_int_equal(add_sample(store, cell, 0), 0);
-    assert_int_equal(store_value(store, cell, "rss", 123, "B", "measured", NULL), 0);
-    assert_int_equal(store_value(store, cell, "rss", 124, "B", "measured", NULL), 0);
-    assert_int_equal(store_value(store, cell, "rss", 200, "B", "paper", NULL), 0);
-    assert_int_equal(store_value(store, cell, "huge", 0, "B", "counted", "no THP"), 0);
+    assert_int_equal(add_value(store, cell, "rss", 123, "B", "measured", NULL), 0);
+    assert_int_equal(add_value(store, cell, "rss", 124, "B", "measured", NULL), 0);
+    assert_int_equal(add_value(store, cell, "rss", 200, "B", "paper", NULL), 0);
+    assert_int_equal(add_value(store, cell, "huge", 0, "B", "counted", "no THP"), 0);
     assert_int_equal(store_cell_status(store, cell, "ok", NULL), 0);
     assert_int_equal(store_run_end(store, run, "done"), 0);
 
@@ -249,7 +256,7 @@ static void wrong_words_are_refused_and_nothing_is_left(void **state)
     assert_int_equal(store_cell_status(store, cell + 1, "ok", NULL), -ENOENT);
     assert_int_equal(store_run_end(store, run, "over"), -EINVAL);
     assert_int_equal(store_run_end(store, run + 1, "done"), -ENOENT);
-    assert_int_equal(store_value(store, cell, "x", 1, "B", "guessed", NULL), -EINVAL);
+    assert_int_equal(add_value(store, cell, "x", 1, "B", "guessed", NULL), -EINVAL);
     assert_int_equal(add_sample(store, cell, 0), 0); /* still usable */
     store_close(store);
 }
@@ -260,8 +267,8 @@ static void a_value_that_is_no_number_is_absent(void **state)
     int64_t cell = add_cell(store, begin(store));
 
     (void)state;
-    assert_int_equal(store_value(store, cell, "nan", NAN, "J", "measured", NULL), 0);
-    assert_int_equal(store_value(store, cell, "inf", INFINITY, "J", "measured", NULL), 0);
+    assert_int_equal(add_value(store, cell, "nan", NAN, "J", "measured", NULL), 0);
+    assert_int_equal(add_value(store, cell, "inf", INFINITY, "J", "measured", NULL), 0);
     assert_int_equal(query(store_db(store), "SELECT count(*) FROM value WHERE value IS NULL AND"
                                             " reason = 'not a finite number'"),
                      2);

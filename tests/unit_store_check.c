@@ -182,9 +182,9 @@ static void another_schema_version_is_refused_untouched(void **state)
 {
     (void)state;
     store_close(open_new("a.db"));
-    sqlite_file("a.db", "PRAGMA user_version = 3");
-    assert_refused(store_open, "a.db", -EPROTONOSUPPORT, "schema version 3");
-    assert_refused(store_open_readonly, "a.db", -EPROTONOSUPPORT, "schema version 3");
+    sqlite_file("a.db", "PRAGMA user_version = 4");
+    assert_refused(store_open, "a.db", -EPROTONOSUPPORT, "schema version 4");
+    assert_refused(store_open_readonly, "a.db", -EPROTONOSUPPORT, "schema version 4");
 }
 
 static void a_mode_without_write_bits_is_refused_even_for_root(void **state)
