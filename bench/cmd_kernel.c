@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/command.h"
+#include "bench/energy_rows.h"
 #include "bench/roof.h"
 #include "bench/rows.h"
 #include "bench/slot.h"
@@ -373,11 +374,14 @@ int cmd_kernel(const struct config *config)
             break;
     }
     json_t *rows = rows_kernel(store_db(run.store), run.id);
-    outputs_rows(run.outputs, rows, columns, NULL,
-                 "Medians of one call. `of roof`: the least time that the roof of the same round "
-                 "allows (the weights' bytes by the read-only bandwidth, or the operations by the "
-                 "peak, whichever is longer: `bound`) by the time of the call; its median over "
-                 "rounds. `scaling`: against the fewest threads of the same rounds.");
+    energy_rows(
+        run.outputs, rows, columns,
+        "Medians of one call. `of roof`: the least time that the roof of the same round "
+        "allows (the weights' bytes by the read-only bandwidth, or the operations by the "
+        "peak, whichever is longer: `bound`) by the time of the call; its median over "
+        "rounds. `scaling`: against the fewest threads of the same rounds. `J/call`: gross, of the "
+        "whole machine's counted domains, with the standard uncertainty.",
+        "J/call", NULL);
     json_decref(rows);
     return run_close(&run);
 }

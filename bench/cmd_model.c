@@ -4,6 +4,7 @@
  * -pg both (a prefill row, and a decode row at the depth of its prompt), -d depth. */
 #include <string.h>
 #include "bench/command.h"
+#include "bench/energy_rows.h"
 #include "bench/passes.h"
 #include "bench/profile.h"
 #include "bench/rows.h"
@@ -208,10 +209,12 @@ int cmd_model(const struct config *config)
         roof_close(&roof);
     }
     json_t *rows = rows_model(store_db(run.store), run.id);
-    outputs_rows(
-        run.outputs, rows, columns, NULL,
+    energy_rows(
+        run.outputs, rows, columns,
         "Medians. `of roof`: what a token must read by its time, as a share of the read-only "
-        "bandwidth of the same rounds. Energy: no meter is read by this version.");
+        "bandwidth of the same rounds. `J/token`: gross, of the whole machine's counted domains, "
+        "with the standard uncertainty.",
+        "J/token", "tokens");
     if (config->profile)
         profile_table(run.outputs, rows);
     json_decref(rows);

@@ -381,6 +381,8 @@ int cmd_paper(const struct config *config)
         paper_energy_store(&run);
     if (!run.broken && (!config->only.count || only(config, "table1") || only(config, "fig2")))
         measure_models(&run);
+    if (!run.broken && (!config->only.count || only(config, "fig3")))
+        paper_energy_measured(&run);
     if (paper_rows_write(run.outputs, store_db(run.store), run.id, &config->only))
         run.broken = run_refuse("paper", "%s: cannot be read", config->db);
     return run_close(&run);

@@ -2,6 +2,8 @@
 #include "bench/paper_energy.h"
 #include <math.h>
 #include <string.h>
+#include "bench/joules.h"
+#include "bench/paper_cells.h"
 #include "bench/paper_data.h"
 #include "harness/energy_model.h"
 #include "model/model.h"
@@ -118,15 +120,40 @@ static void store_2b4t(struct run *run)
     }
 }
 
-/* What a meter would say: nothing, in this version, and why. */
-static void store_measured(struct run *run, const char *size, bool ternary)
+/* The prompt of this run, whatever its length, as one of TOKENS tokens: the work of a prompt grows
+ * almost in proportion. */
+static void store_measured(struct run *run, const char *size, const char *format)
 {
-    const int64_t cell = energy_cell(run, "measured", size, ternary);
+    const int64_t cell = energy_cell(run, "measured", size, !strcmp(format, "ternary2"));
+    const char *why = run_energy_reason(run);
+    struct value value = { .metric = "energy_j", .unit = "J", .provenance = PROVENANCE_MEASURED };
+    struct cell_joules j = { .reason = "no prompt of this size was measured in this run" };
+    struct paper_cell c = { .id = 0 };
 
     if (run->broken)
         return;
-    run_value(run, cell, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
-    run_status(run, cell, "skipped", run_no_energy);
+    if (paper_cell_find(store_db(run->store), run->id, size, format, "prefill", &c))
+        joules_of(store_db(run->store), c.id, &j);
+    if (j.windows) {
+        value.value = TOKENS / c.tokens * j.energy_j.value;
+        value.uncertainty = TOKENS / c.tokens * j.energy_j.uncertainty;
+        value.provenance = PROVENANCE_DERIVED;
+        value.formula = "512 * energy_j / tokens of the prompt of this size and format";
+    } else {
+        value.reason = why ? why : j.reason;
+    }
+    run_store(run, cell, &value);
+    run_status(run, cell, value.reason ? "skipped" : "ok", value.reason);
+    paper_cell_release(&c);
+}
+
+void paper_energy_measured(struct run *run)
+{
+    for (const struct energy_shape *s = energy_figure3; s->name && !run->broken; s++) {
+        store_measured(run, s->name, "f16");
+        if (!run->broken)
+            store_measured(run, s->name, "ternary2");
+    }
 }
 
 void paper_energy_store(struct run *run)
@@ -135,8 +162,5 @@ void paper_energy_store(struct run *run)
         for (const struct energy_shape *s = energy_figure3; s->name && !run->broken; s++)
             for (int ternary = 0; ternary < 2; ternary++)
                 store_variant(run, &variants[v], s, ternary);
-    for (const struct energy_shape *s = energy_figure3; s->name && !run->broken; s++)
-        for (int ternary = 0; ternary < 2; ternary++)
-            store_measured(run, s->name, ternary);
     store_2b4t(run);
 }

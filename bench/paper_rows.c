@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/joules.h"
 #include "bench/paper_cells.h"
 #include "bench/paper_data.h"
 #include "bench/paper_energy.h"
 #include "bench/rows.h"
+#include "harness/store.h"
 #include "kernels/kernel.h"
 
 enum { TEXT_MAX = 400 };
@@ -199,57 +201,134 @@ static void add_item(json_t *rows, sqlite3 *db, int64_t run, const char *item, c
 
 /* ---- Figure 3 ---- */
 
-static double energy_value(sqlite3 *db, int64_t cell, const char *provenance)
+struct joule {
+    struct estimate estimate;
+    char provenance[16], reason[PAPER_REASON_MAX];
+};
+
+/* The joules of a cell of Figure 3: the paper's, or this program's. */
+static struct joule energy_value(sqlite3 *db, int64_t cell, bool paper)
 {
+    struct joule joule = { .estimate = { NAN, NAN } };
     sqlite3_stmt *s = NULL;
-    double value = NAN;
 
     if (sqlite3_prepare_v2(db,
-                           "SELECT value FROM value WHERE cell = ?1 AND metric = 'energy_j' AND "
-                           "provenance = ?2",
+                           "SELECT value, uncertainty, provenance, reason FROM value WHERE cell = "
+                           "?1 AND metric = 'energy_j' AND (provenance = 'paper') = ?2",
                            -1, &s, NULL))
-        return NAN;
+        return joule;
     sqlite3_bind_int64(s, 1, cell);
-    sqlite3_bind_text(s, 2, provenance, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
-        value = sqlite3_column_double(s, 0);
+    sqlite3_bind_int(s, 2, paper);
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        if (sqlite3_column_type(s, 0) != SQLITE_NULL)
+            joule.estimate.value = sqlite3_column_double(s, 0);
+        if (sqlite3_column_type(s, 1) != SQLITE_NULL)
+            joule.estimate.uncertainty = sqlite3_column_double(s, 1);
+        snprintf(joule.provenance, sizeof joule.provenance, "%s", rows_text(s, 2));
+        snprintf(joule.reason, sizeof joule.reason, "%s", rows_text(s, 3));
+    }
     sqlite3_finalize(s);
-    return value;
+    return joule;
+}
+
+/* The 95% interval: twice the standard uncertainty on either side. */
+static double below(struct estimate e)
+{
+    return e.value - 2 * e.uncertainty;
+}
+
+static double above(struct estimate e)
+{
+    return e.value + 2 * e.uncertainty;
+}
+
+/* FP16 by itself: 1, without an interval. */
+static struct ratio energy_ratio(struct estimate base, struct estimate e, bool itself)
+{
+    if (itself)
+        return (struct ratio){ isnan(e.value) ? NAN : 1, NAN, NAN };
+    const double value = base.value / e.value;
+    const double u = value * hypot(base.uncertainty / base.value, e.uncertainty / e.value);
+
+    return (struct ratio){ value, value - 2 * u, value + 2 * u };
 }
 
 /* Rows come in pairs, FP16 first: a ternary row's ratio is to the one before it. */
 static void add_energy(json_t *rows, sqlite3 *db, int64_t run)
 {
+    struct estimate base = { NAN, NAN };
     sqlite3_stmt *s = NULL;
-    double base = NAN;
 
     if (sqlite3_prepare_v2(db,
-                           "SELECT id, item, model, format, reason FROM cell WHERE run = ?1 AND "
+                           "SELECT id, item, model, format FROM cell WHERE run = ?1 AND "
                            "kind = 'energy' ORDER BY id",
                            -1, &s, NULL))
         return;
     sqlite3_bind_int64(s, 1, run);
     while (sqlite3_step(s) == SQLITE_ROW) {
         const char *variant = rows_text(s, 1), *size = rows_text(s, 2), *format = rows_text(s, 3);
-        const bool measured = !strcmp(variant, "measured"), paper = !strcmp(variant, "paper");
-        const bool pairs = strcmp(variant, "2b4t") != 0;
+        const bool paper = !strcmp(variant, "paper"), pairs = strcmp(variant, "2b4t") != 0;
         const int64_t cell = sqlite3_column_int64(s, 0);
-        const double ours = energy_value(db, cell, measured ? "measured" : "modelled");
+        const struct joule ours = energy_value(db, cell, false);
         struct ratio ratio = { NAN, NAN, NAN };
         if (pairs && !paper_is_ternary(format))
-            base = ours;
+            base = ours.estimate;
         else if (pairs)
-            ratio.value = base / ours;
+            ratio = energy_ratio(base, ours.estimate, false);
         json_array_append_new(
-            rows,
-            new_row("fig3", variant, size, format, "energy_j", energy_value(db, cell, "paper"),
-                    ours, NAN, NAN, measured ? "measured" : "modelled",
-                    paper && paper_is_ternary(format)
-                        ? paper_number(PAPER_FIGURE3, size, NULL, "energy_ratio")
-                        : NAN,
-                    ratio, 0, measured ? rows_text(s, 4) : paper_energy_words(variant)));
+            rows, new_row("fig3", variant, size, format, "energy_j",
+                          energy_value(db, cell, true).estimate.value, ours.estimate.value,
+                          below(ours.estimate), above(ours.estimate), ours.provenance,
+                          paper && paper_is_ternary(format)
+                              ? paper_number(PAPER_FIGURE3, size, NULL, "energy_ratio")
+                              : NAN,
+                          ratio, 0, ours.reason[0] ? ours.reason : paper_energy_words(variant)));
     }
     sqlite3_finalize(s);
+}
+
+/* ---- joules a token, which the paper does not have ---- */
+
+/* The joules of a token of a cell, and the reason where there are none. */
+static struct joule token_value(sqlite3 *db, const struct paper_cell *c)
+{
+    struct joule joule = { .estimate = { NAN, NAN } };
+    struct cell_joules j;
+
+    joules_of(db, c->id, &j);
+    if (isnan(rows_value(db, c->id, "j_per_token", joule.reason)) && !j.windows)
+        snprintf(joule.provenance, sizeof joule.provenance, "%s", PROVENANCE_MEASURED);
+    else
+        snprintf(joule.provenance, sizeof joule.provenance, "%s", j.provenance);
+    if (j.windows) {
+        joule.estimate =
+            (struct estimate){ j.energy_j.value / c->tokens, j.energy_j.uncertainty / c->tokens };
+        snprintf(joule.reason, sizeof joule.reason, "%.100s%s%.50s", j.domains,
+                 j.note[0] ? "; " : "", j.note);
+    }
+    return joule;
+}
+
+static void add_tokens(json_t *rows, sqlite3 *db, int64_t run, const char *size, const char *phase)
+{
+    struct estimate base = { NAN, NAN };
+    struct paper_cell c;
+    char metric[40];
+
+    snprintf(metric, sizeof metric, "%s_j_per_token", phase);
+    for (const struct family *const *f = families; *f; f++) {
+        if (!paper_cell_find(db, run, size, (*f)->name, phase, &c))
+            continue;
+        const struct joule ours = token_value(db, &c);
+        if (!strcmp((*f)->name, "f16"))
+            base = ours.estimate;
+        json_array_append_new(
+            rows, new_row("energy", "cpu", size, (*f)->name, metric, NAN, ours.estimate.value,
+                          below(ours.estimate), above(ours.estimate), ours.provenance, NAN,
+                          energy_ratio(base, ours.estimate, !strcmp((*f)->name, "f16")), c.threads,
+                          ours.reason));
+        paper_cell_release(&c);
+    }
 }
 
 /* ---- all of it ---- */
@@ -275,6 +354,10 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
             add_item(rows, db, run, "fig2", paper_sizes[i].name);
     for (int i = 0; i < PAPER_SIZES && (table1 || fig2); i++)
         add_item(rows, db, run, "prefill", paper_sizes[i].name);
+    for (int i = 0; i < PAPER_SIZES && (table1 || fig2); i++) {
+        add_tokens(rows, db, run, paper_sizes[i].name, "decode");
+        add_tokens(rows, db, run, paper_sizes[i].name, "prefill");
+    }
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);
     return rows;

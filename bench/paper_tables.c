@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "bench/energy_rows.h"
 #include "bench/paper_cells.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
@@ -28,6 +29,8 @@ static const struct column size_columns[] = {
     { "prefill", "prefill tok/s", "%.1f" },
     { "prefill_ratio", "faster", "%.2fx" },
     { "roof_share", "of roof", "%.2f" },
+    { "joules", "J/token", "%s" },
+    { "joules_prefill", "prefill", "%s" },
     { "how", "how", "%s" },
     { NULL, NULL, NULL },
 };
@@ -54,6 +57,35 @@ static void copy(json_t *to, const char *name, const json_t *from, const char *m
     json_t *value = from ? json_object_get(from, member) : NULL;
 
     json_object_set(to, name, value ? value : json_null());
+}
+
+/* A row's joules with their uncertainty, as text; "-" where there are none. */
+static void measured(json_t *to, const char *name, const json_t *from)
+{
+    const json_t *ours = from ? json_object_get(from, "ours") : NULL;
+    const json_t *high = from ? json_object_get(from, "ci_high") : NULL;
+    const double value = json_is_number(ours) ? json_number_value(ours) : NAN;
+    char text[80];
+
+    energy_text(text, sizeof text, value,
+                json_is_number(high) ? (json_number_value(high) - value) / 2 : NAN, NULL);
+    json_object_set_new(to, name, json_string(text));
+}
+
+/* Why the joules of the first row of `item` without them are absent; NULL where all are there. */
+static const char *absent_why(const json_t *rows, const char *item, const char *variant)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!strcmp(json_string_value(json_object_get(row, "item")), item) &&
+            !strcmp(json_string_value(json_object_get(row, "variant")), variant) &&
+            json_is_null(json_object_get(row, "ours")))
+            return json_string_value(json_object_get(row, "note"));
+    }
+    return NULL;
 }
 
 static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char *item,
@@ -87,6 +119,8 @@ static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char
     copy(row, "prefill", prefill, "ours");
     copy(row, "prefill_ratio", prefill, "ratio_ours");
     json_object_set_new(row, "roof_share", table_real(roofline_of(db, c.id).share));
+    measured(row, "joules", pick(rows, "energy", size, format, "decode_j_per_token"));
+    measured(row, "joules_prefill", pick(rows, "energy", size, format, "prefill_j_per_token"));
     if (strcmp(c.status, "ok"))
         snprintf(how, sizeof how, "%s: %s", c.status, c.reason);
     else if (!strcmp(c.provenance, "cycled"))
@@ -121,10 +155,10 @@ static const struct column energy_columns[] = {
     { "size", "size", "%s" },
     { "llama_paper", "FP16 J, paper", "%.4f" },
     { "llama_model", "model", "%.4f" },
-    { "measured", "measured", "%.4f" },
+    { "llama_measured", "measured", "%s" },
     { "b158_paper", "b1.58 J, paper", "%.5f" },
     { "b158_model", "model", "%.5f" },
-    { "measured", "measured", "%.5f" },
+    { "b158_measured", "measured", "%s" },
     { "ratio_paper", "ratio, paper", "%.1fx" },
     { "ratio_model", "model", "%.2fx" },
     { "lm-head", "LM head", "%.1fx" },
@@ -155,10 +189,12 @@ static int write_energy(struct outputs *o, const json_t *rows)
 {
     static const char *const ratios[] = { "lm-head", "causal", "real-shape", "dram", NULL };
     json_t *lines = json_array();
+    char notes[NOTES_MAX];
 
     for (int i = 0; i < PAPER_SIZES; i++) {
-        const json_t *llama = pick_energy(rows, "paper", paper_sizes[i].name, false);
-        const json_t *b158 = pick_energy(rows, "paper", paper_sizes[i].name, true);
+        const char *size = paper_sizes[i].name;
+        const json_t *llama = pick_energy(rows, "paper", size, false);
+        const json_t *b158 = pick_energy(rows, "paper", size, true);
         if (!llama || !b158)
             continue;
         json_t *row = json_object();
@@ -167,21 +203,27 @@ static int write_energy(struct outputs *o, const json_t *rows)
         copy(row, "llama_model", llama, "ours");
         copy(row, "b158_paper", b158, "paper");
         copy(row, "b158_model", b158, "ours");
-        copy(row, "measured", pick_energy(rows, "measured", paper_sizes[i].name, true), "ours");
+        measured(row, "llama_measured", pick_energy(rows, "measured", size, false));
+        measured(row, "b158_measured", pick_energy(rows, "measured", size, true));
         copy(row, "ratio_paper", b158, "ratio_paper");
         copy(row, "ratio_model", b158, "ratio_ours");
         for (const char *const *v = ratios; *v; v++)
-            copy(row, *v, pick_energy(rows, *v, paper_sizes[i].name, true), "ratio_ours");
+            copy(row, *v, pick_energy(rows, *v, size, true), "ratio_ours");
         json_array_append_new(lines, row);
     }
-    const int error =
-        json_array_size(lines)
-            ? outputs_table(
-                  o, lines, energy_columns, "Figure 3: arithmetic energy of 512 tokens, 7 nm",
-                  "Modelled, every joule: the paper's figure is an arithmetic model too. The "
-                  "last four columns are what it leaves out, as ratios. No joule was measured: "
-                  "no energy meter is read by this version.")
-            : 0;
+    const char *why = absent_why(rows, "fig3", "measured");
+    snprintf(notes, sizeof notes,
+             "Modelled, but for the columns `measured`: the paper's figure is an arithmetic model "
+             "too, and it says nothing of DRAM, caches and idle power, which a meter counts. The "
+             "last four columns are what it leaves out, as ratios. %s%s%s",
+             why ? "Not measured: "
+                 : "Measured: a prompt's joules, gross, for 512 tokens, with "
+                   "the standard uncertainty",
+             why ? why : "", ".");
+    const int error = json_array_size(lines)
+                          ? outputs_table(o, lines, energy_columns,
+                                          "Figure 3: arithmetic energy of 512 tokens, 7 nm", notes)
+                          : 0;
     json_decref(lines);
     return error;
 }
@@ -190,6 +232,7 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
 {
     char machine[200], build[200], notes[NOTES_MAX];
     const bool table1 = pick(rows, "table1", "3B", "f16", "latency_ms") != NULL;
+    const char *why = absent_why(rows, "energy", "cpu");
 
     rows_machine_build(db, run, machine, build);
     snprintf(
@@ -199,8 +242,12 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
         "paper: GPU, batch and prompt not stated. `how` is the times' provenance; `weights` is "
         "computed; `memory` is what the process grew by, measured, and computed where cycled. "
         "`prefill` is of one prompt and fewer than 6 samples, unless -r says otherwise: its "
-        "prompt and interval are in the CSV and JSON.",
-        machine, build);
+        "prompt and interval are in the CSV and JSON. %s%s%s",
+        machine, build,
+        why ? "`J/token`: none: "
+            : "`J/token`: gross, of decode and of the prompt, with the "
+              "standard uncertainty",
+        why ? why : "", ".");
     int error = write_sizes(o, db, run, rows, "table1", "Table 1: memory and latency", notes);
     if (!error)
         error = write_sizes(o, db, run, rows, "fig2", "Figure 2: memory and latency against size",

@@ -319,7 +319,6 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     run_value(run, cell, "rss_peak_bytes", l->rss_peak.value, "B", PROVENANCE_MEASURED, why);
     run_value(run, cell, "zero_share", m->zero_share, "1", PROVENANCE_MEASURED,
               m->family->element == ELEMENT_TRIT ? NULL : "not a ternary format");
-    run_value(run, cell, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
 }
 
 /* As many passes as there were samples, the formats in turn, apart from the samples. */

@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/energy_rows.h"
 #include "bench/profile.h"
 #include "bench/roofline.h"
-#include "bench/run.h"
 #include "bench/table.h"
 #include "harness/stats.h"
 
 enum { TEXT_MAX = 200, REASON_MAX = 160 };
+
+/* A sample that meters took more of is remarked on. */
+static const double OVERHEAD_MAX = 0.005;
 
 /* ---- reading ---- */
 
@@ -167,26 +170,45 @@ static struct times times_of(sqlite3 *db, int64_t cell)
     return t;
 }
 
-/* What a row says about how far it can be trusted: NULL when there is nothing to say. */
-static const char *remark(int n, double share, char *text)
+/* What reading the meters around one sample took, of that sample's time; NAN: not known. */
+static double overhead_share(sqlite3 *db, int64_t cell, double median_ns)
 {
-    if (share > 1)
-        snprintf(text, REASON_MAX, "above the roof that was read in the same rounds");
-    else if (n && n < 6)
-        snprintf(text, REASON_MAX, "n = %d < 6: the interval assumes a normal distribution", n);
-    else
-        return NULL;
-    return text;
+    int n;
+    double *ns = numbers(db,
+                         "SELECT CAST(value AS REAL) FROM fact JOIN cell ON cell.run = fact.run "
+                         "WHERE cell.id = ?1 AND name = 'region_overhead_ns' AND value IS NOT NULL",
+                         cell, 0, &n);
+    const double share = n ? ns[0] / median_ns : NAN;
+
+    free(ns);
+    return share;
 }
 
-static void finish_row(json_t *row, sqlite3_stmt *statement, int n, double share,
-                       const char *machine, const char *build)
+/* What a row says about how far it can be trusted; "" when there is nothing to say. */
+static void remark(int n, double share, double overhead, char *text)
 {
-    char text[REASON_MAX];
-    const char *note = remark(n, share, text);
+    int at = 0;
 
+    text[0] = '\0';
+    if (share > 1)
+        at += snprintf(text, TEXT_MAX, "above the roof that was read in the same rounds");
+    else if (n && n < 6)
+        at += snprintf(text, TEXT_MAX, "n = %d < 6: the interval assumes a normal distribution", n);
+    if (overhead > OVERHEAD_MAX)
+        snprintf(text + at, TEXT_MAX - (size_t)at,
+                 "%sreading the meters takes %.1f%% of a sample, outside its time", at ? "; " : "",
+                 100 * overhead);
+}
+
+static void finish_row(json_t *row, sqlite3 *db, sqlite3_stmt *statement, const struct times *t,
+                       double share, const char *machine, const char *build)
+{
+    char text[TEXT_MAX];
+
+    remark(t->n, share, overhead_share(db, sqlite3_column_int64(statement, 0), t->summary.median),
+           text);
     copy_column(row, statement, "reason");
-    json_object_set_new(row, "note", note ? json_string(note) : json_null());
+    json_object_set_new(row, "note", text[0] ? json_string(text) : json_null());
     json_object_set_new(row, "machine", json_string(machine));
     json_object_set_new(row, "build", json_string(build));
 }
@@ -254,7 +276,8 @@ static json_t *roof_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, co
     value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
     scaling_members(row, db, cell_id(cell));
     copy_columns(row, cell, (const char *const[]){ "status", "provenance", NULL });
-    finish_row(row, cell, t.n, NAN, machine, build);
+    energy_members(row, db, cell_id(cell), 1);
+    finish_row(row, db, cell, &t, NAN, machine, build);
     free(t.ns);
     json_decref(source);
     return row;
@@ -274,12 +297,6 @@ static void roof_members(json_t *row, const struct roofline *r)
     json_object_set_new(row, "roof_share_low", table_real(r->low));
     json_object_set_new(row, "roof_share_high", table_real(r->high));
     json_object_set_new(row, "bound", r->bound ? json_string(r->bound) : json_null());
-}
-
-static void energy_members(json_t *row)
-{
-    json_object_set_new(row, "energy_j", json_null());
-    json_object_set_new(row, "energy_reason", json_string(run_no_energy));
 }
 
 static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
@@ -310,9 +327,10 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
     roof_members(row, &roofline);
     scaling_members(row, db, cell_id(cell));
     value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
-    energy_members(row);
+    json_object_set_new(row, "calls", json_integer((json_int_t)calls));
+    energy_members(row, db, cell_id(cell), calls);
     copy_columns(row, cell, (const char *const[]){ "model", "cache", "provenance", NULL });
-    finish_row(row, cell, t.n, roofline.share, machine, build);
+    finish_row(row, db, cell, &t, roofline.share, machine, build);
     free(t.ns);
     json_decref(source);
     return row;
@@ -321,25 +339,6 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
 json_t *rows_kernel(sqlite3 *db, int64_t run)
 {
     return rows_of(db, run, "kernel", kernel_row);
-}
-
-/* The mean of each counter over a cell's samples; absent counters are null. */
-static json_t *counters(sqlite3 *db, int64_t cell)
-{
-    sqlite3_stmt *statement =
-        prepare(db,
-                "SELECT channel, avg(value) FROM reading JOIN sample ON sample.id = reading.sample "
-                "WHERE cell = ?1 AND round >= 0 GROUP BY channel ORDER BY channel",
-                cell, 0);
-    json_t *object = json_object();
-
-    while (statement && sqlite3_step(statement) == SQLITE_ROW)
-        json_object_set_new(object, (const char *)sqlite3_column_text(statement, 0),
-                            sqlite3_column_type(statement, 1) == SQLITE_NULL
-                                ? json_null()
-                                : json_real(sqlite3_column_double(statement, 1)));
-    sqlite3_finalize(statement);
-    return object;
 }
 
 static void model_times(json_t *row, const struct times *t, double tokens)
@@ -382,14 +381,10 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
     for (const char *const *name = values; *name; name++)
         json_object_set_new(row, *name, whole_or_real(rows_value(db, cell_id(cell), *name, NULL)));
     roof_members(row, &roofline);
-    energy_members(row);
-    json_object_set_new(row, "j_per_token", json_null());
-    json_object_set_new(row, "energy_domains", json_null());
-    json_object_set_new(row, "energy_provenance", json_null());
-    json_object_set_new(row, "counters", counters(db, cell_id(cell)));
+    energy_members(row, db, cell_id(cell), 1);
     copy_columns(row, cell, (const char *const[]){ "predicted_bytes", "predicted_ns", NULL });
     json_object_set_new(row, "profile", profile_object(db, cell_id(cell)));
-    finish_row(row, cell, t.n, roofline.share, machine, build);
+    finish_row(row, db, cell, &t, roofline.share, machine, build);
     free(t.ns);
     json_decref(source);
     return row;

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "bench/metrics.h"
+#include "bench/run_energy.h"
 #include "kernels/cpu.h"
 
-const char run_no_energy[] = "no energy meter is read by this version";
 volatile int run_stop;
 
 enum { MEMORY_MARGIN = 512 << 20, PATIENCE_NS = 1000000000 };
@@ -88,10 +89,9 @@ int run_open(struct run *run, const struct config *config, const char *command)
                                            .events = config->events,
                                            .command = config->meter_command,
                                            .meters = config->meters };
-    if (meter_set_open(&run->meters, meters, &run->context))
-        run->meters = NULL;
     catch_signals();
-    return 0;
+    run_meters_open(run);
+    return run->broken ? run_close(run) : 0;
 }
 
 /* The database's error is said once, where it happened. */
@@ -122,7 +122,7 @@ int run_close(struct run *run)
     if (outputs_close(run->outputs, why, sizeof why))
         status = run_refuse(run->command, "%s", why);
     threads_close(run->pool);
-    meter_set_close(run->meters);
+    run_meters_close(run);
     store_close(run->store);
     return run->broken ? 2 : status;
 }
@@ -186,19 +186,22 @@ void run_status(struct run *run, int64_t cell, const char *status, const char *r
 void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                const char *provenance, const char *reason)
 {
-    const struct value v = { metric, unit, provenance_of(run, provenance), value, 0, NULL, reason };
-
-    if (store_value(run->store, cell, &v))
-        broken(run);
+    run_store(run, cell, &(struct value){ metric, unit, provenance, value, 0, NULL, reason });
 }
 
 void run_derived(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                  const char *formula)
 {
-    const struct value v = { metric,  unit, provenance_of(run, PROVENANCE_DERIVED), value, 0,
-                             formula, NULL };
+    run_store(run, cell,
+              &(struct value){ metric, unit, PROVENANCE_DERIVED, value, 0, formula, NULL });
+}
 
-    if (store_value(run->store, cell, &v))
+void run_store(struct run *run, int64_t cell, const struct value *wanted)
+{
+    struct value value = *wanted;
+
+    value.provenance = provenance_of(run, wanted->provenance);
+    if (store_value(run->store, cell, &value))
         broken(run);
 }
 
@@ -233,7 +236,9 @@ int run_measure(struct run *run, const struct workload *workloads, const int64_t
     sink.count = run->meters ? meter_set_channels(run->meters) : 0;
     for (int i = 0; i < sink.count; i++)
         sink.channels[i] = meter_set_channel(run->meters, i);
-    const int error = measure(workloads, count, &plan, keep, &sink, outcomes);
+    int error = measure(workloads, count, &plan, keep, &sink, outcomes);
+    if (!error)
+        error = run_energy_measure(run, workloads, cells, count, plan.seed, outcomes);
     if (run->broken)
         return run->broken;
     for (int i = 0; i < count; i++) {
@@ -250,6 +255,7 @@ int run_measure(struct run *run, const struct workload *workloads, const int64_t
         } else {
             run_status(run, cells[i], "ok", NULL);
         }
+        metrics_store(run, cells[i]);
     }
     return run_stop ? -EINTR : error;
 }

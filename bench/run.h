@@ -11,13 +11,11 @@
 #include "bench/machine.h"
 #include "bench/option.h"
 #include "bench/table.h"
+#include "harness/energy/energy.h"
 #include "harness/host.h"
 #include "harness/measure.h"
 #include "harness/store.h"
 #include "kernels/threads.h"
-
-/* Why joules are absent in every row of this version. */
-extern const char run_no_energy[];
 
 /* Set by SIGINT and SIGTERM: no new sample begins, a pass under way ends at its next layer. */
 extern volatile int run_stop;
@@ -34,6 +32,11 @@ struct run {
     struct store *store;
     struct meter_context context;
     struct meter_set *meters;
+    struct energy *energy;   /* NULL: could not be opened, for the reason in no_energy */
+    char no_energy[120];
+    struct joules_name *energy_names; /* (energy_channel_count) */
+    int series;              /* of windows, so far */
+    int64_t trace_ns;        /* the last point of power over time that is in the database */
     struct threads *pool; /* of the last run_threads */
     int64_t id;           /* of the run's row */
     int64_t deadline_ns;  /* clock_ns after which no new round begins; 0: none */
@@ -56,6 +59,9 @@ void run_progress(const struct run *run, const char *format, ...)
 /* A pool of `count` threads, this run's only one. NULL when it cannot be had (run->broken). */
 struct threads *run_threads(struct run *run, int count);
 
+/* Why there are no joules: one sentence; NULL where something counts them. */
+const char *run_energy_reason(const struct run *run);
+
 /* Memory nodes of this machine: 1 where that is not known. */
 int run_nodes(const struct run *run);
 
@@ -63,8 +69,8 @@ int run_nodes(const struct run *run);
 int64_t run_memory(const struct run *run);
 
 /* Measures `count` workloads together, RUN_WORKLOADS_MAX at most, workload i's samples going to
- * cells[i], and sets the cells' statuses: ok, failed, interrupted. 0, or -errno: -EINTR when
- * stopped, or run->broken. */
+ * cells[i], then their joules where something counts them, stores the cells' metrics and sets their
+ * statuses: ok, failed, interrupted. 0, or -errno: -EINTR when stopped, or run->broken. */
 int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
                 const struct plan *plan);
 
@@ -73,6 +79,7 @@ int64_t run_cell(struct run *run, const struct cell *cell);
 void run_status(struct run *run, int64_t cell, const char *status, const char *reason);
 void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                const char *provenance, const char *reason);
+void run_store(struct run *run, int64_t cell, const struct value *value);
 /* The same of a value that is computed from others by `formula`. */
 void run_derived(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                  const char *formula);

@@ -213,7 +213,6 @@ int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner
                     "bit", "8 * packed bytes / (rows * cols)");
         run_value(run, id, "huge_page_share", s->huge_share.value, "1", PROVENANCE_COUNTED,
                   s->huge_share.reason);
-        run_value(run, id, "energy_j", 0, "J", PROVENANCE_MEASURED, run_no_energy);
     }
     return id;
 }
