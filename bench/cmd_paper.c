@@ -367,6 +367,8 @@ int cmd_paper(const struct config *config)
         return run_refuse("paper", "--quick and --full exclude each other");
     if (only(config, "table3"))
         return run_refuse("paper", "--only table3: not measured by this version");
+    if (only(config, "power"))
+        return run_refuse("paper", "--only power: `tritbench report --only power` prints it");
     if (config->threads.count > 1 || config->isas.count > 1)
         return run_refuse("paper", "--%s: one, please: the paper's tables have room for no more",
                           config->threads.count > 1 ? "threads" : "isa");

@@ -28,7 +28,7 @@ static double algorithmic_gbps(const double *x)
 
 static double dram_gbps(const double *x)
 {
-    return x[INPUT_DRAM_BYTES] / x[INPUT_TIME_NS];
+    return 64 * x[INPUT_DRAM_LINES] / x[INPUT_TIME_NS];
 }
 
 static double arithmetic_intensity(const double *x)
@@ -79,8 +79,8 @@ const struct metric metrics[] = {
       { INPUT_WORK_BYTES, INPUT_CYCLES, INPUTS_END }, bytes_per_cycle },
     { "algorithmic_gbps", "GB/s", "work_bytes / time_ns",
       { INPUT_WORK_BYTES, INPUT_TIME_NS, INPUTS_END }, algorithmic_gbps },
-    { "dram_gbps", "GB/s", "dram_bytes / time_ns",
-      { INPUT_DRAM_BYTES, INPUT_TIME_NS, INPUTS_END }, dram_gbps },
+    { "dram_gbps", "GB/s", "64 * dram_lines / time_ns",
+      { INPUT_DRAM_LINES, INPUT_TIME_NS, INPUTS_END }, dram_gbps },
     { "arithmetic_intensity", "op/B", "work_ops / work_bytes",
       { INPUT_WORK_OPS, INPUT_WORK_BYTES, INPUTS_END }, arithmetic_intensity },
     { "j_per_token", "J", "energy_j / tokens",
@@ -135,9 +135,9 @@ struct metric_value metric_of(const struct metric *metric, const struct metric_v
 /* ---- their inputs ---- */
 
 /* What a count is called by the sources of counters, the first that was counted counts. */
-static const char *const instruction_channels[] = { "instructions", "PAPI_TOT_INS", NULL };
-static const char *const cycle_channels[] = { "cycles", "PAPI_TOT_CYC", NULL };
-static const char *const dram_channels[] = { "dram_bytes", NULL };
+static const char *const instruction_channels[] = { "instructions", "papi:PAPI_TOT_INS", NULL };
+static const char *const cycle_channels[] = { "cycles", "papi:PAPI_TOT_CYC", NULL };
+static const char *const dram_channels[] = { "dram_lines", NULL };
 
 __attribute__((format(printf, 2, 3))) static void absent(struct metric_value *input,
                                                          const char *format, ...)
@@ -227,7 +227,7 @@ void metric_inputs(sqlite3 *db, int64_t cell, const char *why, struct metric_val
     free(ns);
     counted_input(db, cell, instruction_channels, "instructions", &inputs[INPUT_INSTRUCTIONS]);
     counted_input(db, cell, cycle_channels, "cycles", &inputs[INPUT_CYCLES]);
-    counted_input(db, cell, dram_channels, "bytes of DRAM", &inputs[INPUT_DRAM_BYTES]);
+    counted_input(db, cell, dram_channels, "lines from DRAM", &inputs[INPUT_DRAM_LINES]);
     energy_inputs(db, cell, why, inputs);
 }
 

@@ -15,7 +15,7 @@ enum metric_input {
     INPUT_WORK_OPS,     /* a multiply-add is two */
     INPUT_INSTRUCTIONS, /* medians of what was counted */
     INPUT_CYCLES,
-    INPUT_DRAM_BYTES,
+    INPUT_DRAM_LINES, /* of 64 B, prefetch included */
     INPUT_ENERGY_J, /* mean over windows, and the time that a sample took in them */
     INPUT_WINDOW_S,
     INPUT_IDLE_POWER_W, /* mean of before and after */

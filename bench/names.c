@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "harness/energy/energy.h"
+#include "harness/meter.h"
 #include "kernels/cpu.h"
 #include "kernels/kernel.h"
 #include "kernels/threads.h"
@@ -12,7 +14,7 @@
 
 enum { NAME_MAX_LENGTH = 31, NAMES_MAX = 128 };
 
-const char *const names_items[] = { "table1", "table3", "fig2", "fig3", NULL };
+const char *const names_items[] = { "table1", "table3", "fig2", "fig3", "power", NULL };
 
 /* Levenshtein's distance without regard to case; of the first NAME_MAX_LENGTH characters. */
 static int distance(const char *a, const char *b)
@@ -165,6 +167,27 @@ static int check_isas(struct config *config, char *why, size_t why_size)
     return error;
 }
 
+/* --meter: meters and ways to energy. */
+static int check_meters(const char *list, char *why, size_t why_size)
+{
+    const char *names[NAMES_MAX];
+    int count = 0;
+    for (int i = 0; meters[i]; i++)
+        names[count++] = meters[i]->name;
+    for (int i = 0; energy_routes[i]; i++)
+        names[count++] = energy_routes[i]->name;
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char word[60];
+        bool found = false;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, ","), at);
+        for (int i = 0; i < count && !found; i++)
+            found = strcmp(word, names[i]) == 0;
+        if (!found)
+            return unknown("--meter", word, names, count, why, why_size);
+    }
+    return 0;
+}
+
 int names_check(struct config *config, char *why, size_t why_size)
 {
     const char *models[NAMES_MAX];
@@ -180,6 +203,8 @@ int names_check(struct config *config, char *why, size_t why_size)
         error = check_isas(config, why, why_size);
     if (!error)
         error = check_list("--only", &config->only, names_items, item_count, why, why_size);
+    if (!error)
+        error = check_meters(config->meters, why, why_size);
     return error;
 }
 

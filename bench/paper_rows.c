@@ -303,8 +303,9 @@ static struct joule token_value(sqlite3 *db, const struct paper_cell *c)
     if (j.windows) {
         joule.estimate =
             (struct estimate){ j.energy_j.value / c->tokens, j.energy_j.uncertainty / c->tokens };
-        snprintf(joule.reason, sizeof joule.reason, "%.100s%s%.50s", j.domains,
-                 j.note[0] ? "; " : "", j.note);
+        const bool cycled = !strcmp(c->provenance, "cycled");
+        snprintf(joule.reason, sizeof joule.reason, "%s%.80s%s%.60s", cycled ? "cycled; " : "",
+                 j.domains, j.note[0] ? "; " : "", j.note);
     }
     return joule;
 }

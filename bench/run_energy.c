@@ -73,16 +73,16 @@ static void record_overhead(struct run *run)
 
 void run_meters_open(struct run *run)
 {
-    int error = meter_set_open(&run->meters, meters, &run->context);
+    /* First: its guard thread is not among those that the counters of the second count. */
+    const int error = energy_open(&run->energy, &run->context, energy_routes);
 
-    if (error)
-        run->meters = NULL;
-    error = energy_open(&run->energy, &run->context, energy_routes);
     if (error) {
         run->energy = NULL;
         snprintf(run->no_energy, sizeof run->no_energy, "energy could not be opened: %s",
                  strerror(-error));
     }
+    if (meter_set_open(&run->meters, meters, &run->context))
+        run->meters = NULL;
     record_meters(run);
     record_channels(run);
     record_overhead(run);

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # The program from outside: exit statuses, one-line messages, nothing but the machine format on
 # standard output, databases untouched by wrong command lines. TAP.
-# Arguments: the program, the JSON reader (rows.c), the source root.
+# Arguments: the program, the JSON reader (rows.c), the source root, the database reader (sql.c).
 set -u
 program=$(realpath "$1")
 rows=$(realpath "$2")
 root=$(realpath "$3")
+sql=$(realpath "$4")
 dir=$(mktemp -d)
 mounted=
 trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
@@ -33,7 +34,16 @@ skip() { # name, why
     number=$((number + 1))
     echo "ok $number - $1 # SKIP $2"
 }
-run() { # arguments: sets $code
+# Arguments; sets $code. Where something counts joules, windows of energy are few and short.
+brief="--idle 0 --energy-windows 1"
+run() {
+    case ${1:-} in
+    roof | kernel | model | paper)
+        command=$1
+        shift
+        set -- "$command" $brief "$@"
+        ;;
+    esac
     "$program" "$@" >"$out" 2>"$err"
     code=$?
 }
@@ -56,16 +66,16 @@ same_database() { # name
 run --help
 [ $code -eq 0 ] && grep -q "doctor" "$out" && [ ! -s "$err" ]
 ok "--help" $?
-for command in doctor list roof kernel model paper report; do
-    run help $command
+for name in doctor list roof kernel model paper report; do
+    run help $name
     cp "$out" first
     one=$code
-    run $command --help
+    run $name --help
     [ "$one" -eq 0 ] && [ $code -eq 0 ] && cmp -s first "$out" && grep -q -- "--db PATH" "$out"
-    ok "help $command, $command --help" $?
-    run man $command
+    ok "help $name, $name --help" $?
+    run man $name
     [ $code -eq 0 ] && head -n 1 "$out" | grep -q '^\.TH TRITBENCH' && grep -q '^\.SH EXIT' "$out"
-    ok "man $command" $?
+    ok "man $name" $?
 done
 run --version
 [ $code -eq 0 ] && grep -q '^tritbench [0-9]' "$out"
@@ -100,6 +110,8 @@ refused "--mem 5Q" "--mem 5Q" model --mem 5Q
 refused "--shape 5" "--shape 5" kernel --shape 5
 refused "--cache hot" "--cache hot.*cold or warm" kernel --shape 64x64 --cache hot
 refused "-o xml" "-o xml.*json" model -o xml
+refused "unknown meter" "powercp.*did you mean powercap" kernel --meter powercp
+refused "--idle -1" "--idle -1.*0 to" model --idle -1
 refused "two outputs to stdout" "standard output" kernel --shape 64x64 -o json -o csv
 refused "an output in no directory" "absent/x.json: No such file" kernel --shape 64x64 \
     -o json:absent/x.json
@@ -155,7 +167,7 @@ else
     (
         trap '' XFSZ
         ulimit -f 128
-        "$program" kernel --shape 256x256 -t 1 -r 200 --db limited.db >"$out" 2>"$err"
+        "$program" kernel $brief --shape 256x256 -t 1 -r 200 --db limited.db >"$out" 2>"$err"
     )
     code=$?
 fi
@@ -247,7 +259,7 @@ same_database "what does not fit leaves the database as it was"
 # twice, to the process and to its group, and must not be taken for an impatient user's second one.
 # Where the first sample takes longer than the first wait (sanitizers), it waits longer.
 for seconds in 3 15 60; do
-    timeout --preserve-status -s INT $seconds "$program" model -m dummy-125M \
+    timeout --preserve-status -s INT $seconds "$program" model $brief -m dummy-125M \
         -f ternary2 -p 0 -n 64 -t 1 -r 100000 --db "$db" -o json >"$out" 2>"$err"
     code=$?
     "$rows" "$out" status samples_ns >table 2>>"$err" || break
@@ -389,9 +401,62 @@ for variant in lm-head causal real-shape dram; do
     ok "figure 3 with $variant, labelled modelled" $?
 done
 [ "$(grep -c "^measured.*null" table)" -eq 10 ]
-ok "measured joules are absent" $?
+ok "joules of a run that measured no prompt are absent" $?
 [ -s fig3 ] && ! grep -v modelled fig3 >&2
 ok "figure 3 is marked as modelled" $?
+
+# ---- joules and counters: what there is, or why not, and nothing invented ----
+
+ask() { # query: the answer
+    "$sql" "$db" "$1" 2>>"$err"
+}
+[ "$(ask "SELECT count(*) FROM run WHERE id NOT IN (SELECT run FROM meter WHERE kind = 'meter')
+    OR id NOT IN (SELECT run FROM meter WHERE kind = 'energy route')
+    OR id NOT IN (SELECT run FROM fact WHERE name = 'region_overhead_ns')")" = 0 ]
+ok "every run says what became of the meters and of the ways to energy, and what meters cost" $?
+[ "$(ask "SELECT count(*) FROM value WHERE (provenance = 'derived') <> (formula IS NOT NULL)
+    AND provenance <> 'fixture'")" = 0 ] && [ "$(ask "SELECT count(*) > 20 FROM value
+    WHERE formula IS NOT NULL")" = 1 ]
+ok "derived values have their formula, and no others" $?
+[ "$(ask "SELECT count(*) FROM value JOIN cell ON cell.id = value.cell WHERE value IS NOT NULL AND
+    metric IN ('ipc', 'bytes_per_cycle') AND cell.id NOT IN (SELECT cell FROM sample JOIN reading ON
+    reading.sample = sample.id WHERE channel LIKE '%cycles%' AND value IS NOT NULL)")" = 0 ]
+ok "no metric of cycles where no cycle was counted" $?
+run model -m dummy-125M -f ternary2 -p 4 -n 2 -t 1 -r 2 -o json -o md:energy.md --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" energy_j energy_uncertainty_j energy_net_j j_per_token \
+    energy_domains energy_provenance energy_state certificate energy_reason counters \
+    counters_absent ipc mean_power_w pj_per_weight edp >table 2>>"$err" && [ "$(wc -l <table)" -eq 2 ]
+ok "model rows have joules, counters and metrics, or null" $?
+counted=$(ask "SELECT count(*) FROM meter WHERE kind = 'energy channel' AND status = 'ok'")
+if [ "$counted" != 0 ]; then
+    skip "without a meter: joules are null with a reason" "something counts joules here"
+    skip "without a meter: joules are - in the table, with the reason below" "the same"
+    skip "without a meter: no joule anywhere in the database" "the same"
+else
+    cut -f 1-8 table | sort -u | tr '\t' '\n' | sort -u >nulls
+    [ "$(cat nulls)" = null ] && ! cut -f 9 table | grep -qx null
+    ok "without a meter: joules are null with a reason" $?
+    grep -q '^| model.*| J/token |$' energy.md && [ "$(grep -c '^| dummy.*| -       |$' energy.md)" -eq 2 ] &&
+        [ "$(grep -c "No joules: [a-zA-Z]" energy.md)" -eq 1 ]
+    ok "without a meter: joules are - in the table, with the reason below" $?
+    [ "$(ask "SELECT (SELECT count(*) FROM value WHERE unit IN ('J', 'pJ', 'W', 'J s', '1/J') AND
+        value IS NOT NULL AND provenance NOT IN ('modelled', 'paper', 'fixture')) +
+        (SELECT count(*) FROM window) + (SELECT count(*) FROM joules) +
+        (SELECT count(*) FROM trace)")" = 0 ] &&
+        [ "$(ask "SELECT count(*) > 50 FROM value WHERE unit = 'J' AND value IS NULL AND
+        reason <> ''")" = 1 ]
+    ok "without a meter: no joule anywhere in the database" $?
+fi
+run kernel --shape 64x64 -f ternary2 -t 1 -r 2 --sysroot "$dir/empty" -o json --db "$db"
+[ $code -eq 0 ] && [ "$(ask "SELECT count(*) FROM value JOIN cell ON cell.id = value.cell WHERE
+    run = (SELECT max(id) FROM run) AND value.provenance <> 'fixture'")" = 0 ] &&
+    [ "$(ask "SELECT count(*) FROM reading JOIN sample ON sample.id = reading.sample JOIN cell ON
+    cell.id = sample.cell WHERE run = (SELECT max(id) FROM run) AND
+    reading.provenance <> 'fixture'")" = 0 ]
+ok "below a sysroot every value and every reading is a fixture" $?
+run report --only power --run 1 -o csv --db "$db"
+[ $code -eq 0 ] && head -n 1 "$out" | grep -q '^source,channel,from_s,to_s,power_w,'
+ok "report --only power prints the power of any run" $?
 
 echo "1..$number"
 exit $status

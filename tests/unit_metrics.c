@@ -146,11 +146,11 @@ static void of_what_was_counted(void **state)
         add_reading(i, "cycles", 400, "");
     }
     add_reading(4, "cycles", 1e9, ""); /* the warm-up's */
-    add_reading(1, "dram_bytes", 1600, "");
+    add_reading(1, "dram_lines", 25, "");
     is("ipc", 3, NAN);                  /* 1200 / 400 */
     is("bytes_per_cycle", 2.5, NAN);    /* 1000 / 400 */
     is("algorithmic_gbps", 5, NAN);     /* 1000 B / 200 ns */
-    is("dram_gbps", 8, NAN);            /* 1600 B / 200 ns */
+    is("dram_gbps", 8, NAN);            /* 25 * 64 B / 200 ns */
     is("arithmetic_intensity", 8, NAN); /* 8000 / 1000 */
 }
 
@@ -180,7 +180,7 @@ static void absent_inputs_have_reasons_and_no_zero(void **state)
     write_rows("INSERT INTO reading (sample, channel, unit, provenance, reason) VALUES "
                "(1, 'cycles', 'count', 'counted', 'perf_event_open: ENOENT')");
     is_absent("ipc", "cycles: perf_event_open: ENOENT");
-    is_absent("dram_gbps", "bytes of DRAM");
+    is_absent("dram_gbps", "lines from DRAM");
     is_absent("j_per_token", "no window of it was measured");
     assert_string_equal(value_of("edp", "no RAPL here").reason, "no RAPL here");
     write_rows("UPDATE cell SET work_bytes = NULL, tokens = NULL");
