@@ -8,7 +8,7 @@
 #include "bench/metrics.h"
 #include "bench/rows.h"
 
-enum { COLUMNS_MAX = 32, NOTES_MAX = 2000 };
+enum { COLUMNS_MAX = 32, NOTES_MAX = 4000 };
 
 /* ---- members ---- */
 
@@ -39,7 +39,7 @@ static json_t *certificate_of(sqlite3 *db, int64_t cell)
 
 void energy_members(json_t *row, sqlite3 *db, int64_t cell, double per)
 {
-    char reason[JOULES_TEXT_MAX];
+    char reason[ROWS_REASON_MAX];
     struct cell_joules j;
 
     joules_of(db, cell, &j);

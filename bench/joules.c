@@ -51,18 +51,22 @@ static void copy_text(char *text, size_t size, sqlite3_stmt *s, int column)
 
 struct stretch {
     double energy_j[WINDOWS_MAX], u[WINDOWS_MAX], seconds; /* of one sample */
+    double power_w[WINDOWS_MAX], power_u[WINDOWS_MAX];
     int n;
 };
 
 static void add_window(struct stretch *t, sqlite3_stmt *s)
 {
     const double runs = sqlite3_column_double(s, 2);
+    const double seconds = sqlite3_column_double(s, 3) * 1e-9;
 
     if (t->n == WINDOWS_MAX)
         return;
+    t->power_w[t->n] = sqlite3_column_double(s, 4) / seconds;
+    t->power_u[t->n] = sqlite3_column_double(s, 5) / seconds;
     t->energy_j[t->n] = sqlite3_column_double(s, 4) / runs;
     t->u[t->n] = sqlite3_column_double(s, 5) / runs;
-    t->seconds += sqlite3_column_double(s, 3) * 1e-9 / runs;
+    t->seconds += seconds / runs;
     t->n++;
 }
 
@@ -115,6 +119,7 @@ static void read_work(sqlite3 *db, int64_t cell, struct cell_joules *j)
     j->windows = used->n;
     j->state = used == &contended ? "contended" : used->n ? "valid" : count ? "invalid" : NULL;
     j->energy_j = joules_mean(used->energy_j, used->u, used->n);
+    j->power_w = joules_mean(used->power_w, used->power_u, used->n);
     j->window_s = used->n ? used->seconds / used->n : NAN;
     if (used->n)
         j->reason[0] = '\0';
@@ -165,7 +170,7 @@ static void read_idle(sqlite3 *db, int64_t cell, struct cell_joules *j)
     if (n < 2)
         return;
     j->idle_power_w = joules_mean(power, u, 2);
-    const double above = j->energy_j.value / j->window_s - j->idle_power_w.value;
+    const double above = j->power_w.value - j->idle_power_w.value;
     const double drift = fabs(power[0] - power[1]);
     if (drift > IDLE_DRIFT_MAX * above)
         snprintf(j->idle_reason, sizeof j->idle_reason,

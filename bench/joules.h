@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-enum { JOULES_TEXT_MAX = 200, JOULES_DOMAINS_MAX = 400 };
+enum { JOULES_TEXT_MAX = 800, JOULES_DOMAINS_MAX = 400 };
 
 /* A mean with its standard uncertainty (k = 1); NAN where it is absent. */
 struct estimate {
@@ -29,6 +29,7 @@ struct cell_joules {
     char domains[JOULES_DOMAINS_MAX], provenance[16];
     struct estimate energy_j;     /* of one sample */
     double window_s;              /* of one sample, in these windows */
+    struct estimate power_w;      /* of the windows */
     struct estimate idle_power_w; /* the mean of before and after */
     char idle_reason[JOULES_TEXT_MAX]; /* why it is absent, or must not be subtracted; or "" */
 };

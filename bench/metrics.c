@@ -58,7 +58,7 @@ static double pj_per_byte(const double *x)
 
 static double mean_power_w(const double *x)
 {
-    return x[INPUT_ENERGY_J] / x[INPUT_WINDOW_S];
+    return x[INPUT_POWER_W];
 }
 
 static double edp(const double *x)
@@ -91,8 +91,8 @@ const struct metric metrics[] = {
       { INPUT_ENERGY_J, INPUT_WORK_OPS, INPUTS_END }, pj_per_weight },
     { "pj_per_byte", "pJ", "1e12 * energy_j / work_bytes",
       { INPUT_ENERGY_J, INPUT_WORK_BYTES, INPUTS_END }, pj_per_byte },
-    { "mean_power_w", "W", "energy_j / window_s",
-      { INPUT_ENERGY_J, INPUT_WINDOW_S, INPUTS_END }, mean_power_w },
+    { "mean_power_w", "W", "mean over windows of joules / time",
+      { INPUT_POWER_W, INPUTS_END }, mean_power_w },
     { "edp", "J s", "(energy_j / tokens) * (window_s / tokens)",
       { INPUT_ENERGY_J, INPUT_WINDOW_S, INPUT_TOKENS, INPUTS_END }, edp },
     { "energy_net_j", "J", "energy_j - idle_power_w * window_s",
@@ -198,16 +198,18 @@ static void counted_input(sqlite3 *db, int64_t cell, const char *const *channels
 static void energy_inputs(sqlite3 *db, int64_t cell, const char *why,
                           struct metric_value inputs[INPUTS])
 {
-    static const enum metric_input all[] = { INPUT_ENERGY_J, INPUT_WINDOW_S, INPUT_IDLE_POWER_W };
+    static const enum metric_input all[] = { INPUT_ENERGY_J, INPUT_WINDOW_S, INPUT_POWER_W,
+                                             INPUT_IDLE_POWER_W };
     struct cell_joules j;
 
     joules_of(db, cell, &j);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         absent(&inputs[all[i]], "%s", !j.state && why ? why : j.reason);
     if (!j.windows)
         return;
     known(&inputs[INPUT_ENERGY_J], j.energy_j.value, j.energy_j.uncertainty);
     known(&inputs[INPUT_WINDOW_S], j.window_s, NAN);
+    known(&inputs[INPUT_POWER_W], j.power_w.value, j.power_w.uncertainty);
     if (j.idle_reason[0])
         absent(&inputs[INPUT_IDLE_POWER_W], "%s", j.idle_reason);
     else

@@ -203,7 +203,7 @@ static void add_item(json_t *rows, sqlite3 *db, int64_t run, const char *item, c
 
 struct joule {
     struct estimate estimate;
-    char provenance[16], reason[PAPER_REASON_MAX];
+    char provenance[16], reason[ROWS_REASON_MAX];
 };
 
 /* The joules of a cell of Figure 3: the paper's, or this program's. */

@@ -10,7 +10,7 @@
 #include "bench/rows.h"
 #include "kernels/kernel.h"
 
-enum { NOTES_MAX = 1200 };
+enum { NOTES_MAX = 2400 };
 
 static const struct column size_columns[] = {
     { "size", "size", "%s" },

@@ -124,20 +124,14 @@ static int next_token(struct loaded *l)
     return (int)((l->random >> 33) % (uint64_t)l->model->shape->vocab);
 }
 
-static int rewind_session(void *arg)
-{
-    struct loaded *l = arg;
-
-    session_rewind(l->session, l->test->n_depth);
-    return 0;
-}
-
-/* The prompt of each sequence, in passes of `batch` tokens; the head for its last one. */
+/* The prompt of each sequence, in passes of `batch` tokens; the head for its last one. From the
+ * test's depth on, however often it is called in a row. */
 static int run_prompt(void *arg)
 {
     struct loaded *l = arg;
     const struct pass_test *t = l->test;
 
+    session_rewind(l->session, t->n_depth);
     for (int s = 0; s < t->parallel; s++)
         for (int done = 0; done < t->n_prompt;) {
             const int left = t->n_prompt - done, n = left < t->batch ? left : t->batch;
@@ -159,6 +153,7 @@ static int run_steps(void *arg)
     struct loaded *l = arg;
     const struct pass_test *t = l->test;
 
+    session_rewind(l->session, t->n_depth);
     for (int step = 0; step < t->n_gen; step++) {
         const struct batch batch = { t->parallel, l->token, l->sequence };
         for (int s = 0; s < t->parallel; s++) {
@@ -334,7 +329,6 @@ static void profile_test(struct run *run, const struct workload *workloads, cons
     for (int round = 0; round < repetitions; round++)
         for (int i = 0; i < count && !error && !run_stop; i++) {
             struct loaded *l = workloads[i].arg;
-            rewind_session(l);
             l->session->profile = &profiles[i];
             const int64_t start = clock_ns();
             error = workloads[i].run(l);
@@ -379,7 +373,6 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
             session_fill(l->session, test->n_depth, run->config->seed);
         cells[n] = cell;
         workloads[n++] = (struct workload){ .name = l->spec->family->name,
-                                            .prepare = rewind_session,
                                             .run = test->n_gen ? run_steps : run_prompt,
                                             .arg = l };
     }

@@ -10,7 +10,7 @@
 #include "bench/table.h"
 #include "harness/stats.h"
 
-enum { TEXT_MAX = 200, REASON_MAX = 160 };
+enum { TEXT_MAX = 200 };
 
 /* A sample that meters took more of is remarked on. */
 static const double OVERHEAD_MAX = 0.005;
@@ -72,7 +72,7 @@ double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason)
     double value = NAN;
 
     if (reason)
-        snprintf(reason, REASON_MAX, "not recorded");
+        snprintf(reason, ROWS_REASON_MAX, "not recorded");
     if (sqlite3_prepare_v2(db, "SELECT value, reason FROM value WHERE cell = ?1 AND metric = ?2",
                            -1, &statement, NULL))
         return NAN;
@@ -82,7 +82,8 @@ double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason)
         if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
             value = sqlite3_column_double(statement, 0);
         else if (reason)
-            snprintf(reason, REASON_MAX, "%s", (const char *)sqlite3_column_text(statement, 1));
+            snprintf(reason, ROWS_REASON_MAX, "%s",
+                     (const char *)sqlite3_column_text(statement, 1));
     }
     sqlite3_finalize(statement);
     return value;

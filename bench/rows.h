@@ -20,8 +20,10 @@ double *rows_samples(sqlite3 *db, int64_t cell, int *n);
 /* a_ns / b_ns of two cells, paired by round; *n pairs, the caller's to free. */
 double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n);
 
-/* A value of a cell; NaN where it is absent. *reason (may be NULL) is then why: (160) bytes. */
-double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason);
+/* A value of a cell; NaN where it is absent. reason (may be NULL) is then why. */
+enum { ROWS_REASON_MAX = 800 };
+double rows_value(sqlite3 *db, int64_t cell, const char *metric,
+                  char *reason /* (ROWS_REASON_MAX) */);
 
 /* A column as text: "" where it is NULL; as long as the row. */
 const char *rows_text(sqlite3_stmt *statement, int column);

@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: MIT
 # The program from outside: exit statuses, one-line messages, nothing but the machine format on
 # standard output, databases untouched by wrong command lines. TAP.
-# Arguments: the program, the JSON reader (rows.c), the source root, the database reader (sql.c).
+# Arguments: the program, the JSON reader (rows.c), the source root, the database reader (sql.c), the
+# tree whose counters advance (energy_fixture_main.c).
 set -u
 program=$(realpath "$1")
 rows=$(realpath "$2")
 root=$(realpath "$3")
 sql=$(realpath "$4")
+fixture=$(realpath "$5")
 dir=$(mktemp -d)
 mounted=
-trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
+writer=
+trap '[ -z "$writer" ] || kill "$writer"; [ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB
 out=$dir/out
@@ -454,6 +457,47 @@ run kernel --shape 64x64 -f ternary2 -t 1 -r 2 --sysroot "$dir/empty" -o json --
     cell.id = sample.cell WHERE run = (SELECT max(id) FROM run) AND
     reading.provenance <> 'fixture'")" = 0 ]
 ok "below a sysroot every value and every reading is a fixture" $?
+
+# A server of two sockets with DRAM whose counters say 65 W a package, and a tenth of it for its DRAM.
+mkdir live
+"$fixture" live server 600 65 2>>"$err" &
+writer=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    [ ! -s live/sys/class/powercap/intel-rapl:1/energy_uj ] || break
+    sleep 1
+done
+run model -m dummy-125M -f ternary2 -p 0 -n 2 -t 1 -r 2 --idle 1 --sysroot live -o json -o md:live.md \
+    --db "$db"
+kill "$writer"
+wait "$writer" 2>/dev/null
+writer=
+[ $code -eq 0 ] && "$rows" "$out" energy_state energy_provenance certificate energy_domains energy_j \
+    energy_uncertainty_j mean_power_w j_per_token tokens energy_reason >table 2>>"$err"
+ok "a run with energy counters" $?
+if grep -q '^invalid' table; then
+    skip "its joules are those of the counters" "the window is invalid here: $(cut -f 10 table)"
+    skip "its table has joules" "the same"
+else
+    # Whichever channels were good when it began: what is in the total is what it is named after.
+    awk -F'\t' '{ domains = $4; dram = gsub("/dram", "", domains)
+        watts = 65 * (gsub("package", "", domains) - dram) + 6.5 * dram
+        exit !($2 == "fixture" && $3 == "uncertified" && $4 ~ /^powercap: package-/ && $6 > 0 &&
+               $7 > 0.9 * watts && $7 < 1.1 * watts && $5 / $9 / $8 > 0.999 &&
+               $5 / $9 / $8 < 1.001 && $10 == "null") }' table
+    ok "its joules are those of the counters" $?
+    grep -q "^| dummy.*[0-9] ± [0-9.]* m\?J\( (contended)\)\? |$" live.md
+    ok "its table has joules" $?
+fi
+[ "$(ask "SELECT count(*) FROM joules JOIN window ON window.id = joules.window WHERE
+    run = (SELECT max(id) FROM run) AND provenance <> 'fixture'")" = 0 ] &&
+    [ "$(ask "SELECT count(*) FROM value JOIN cell ON cell.id = value.cell WHERE
+    run = (SELECT max(id) FROM run) AND value.provenance <> 'fixture'")" = 0 ] &&
+    [ "$(ask "SELECT count(*) FROM window WHERE run = (SELECT max(id) FROM run)")" -ge 4 ]
+ok "all of its joules and values are fixtures" $?
+run report --only power --run "$(ask "SELECT max(id) FROM run")" -o csv --db "$db"
+[ $code -eq 0 ] && grep -q '^window,total,0.0,.*,idle,idle,fixture' "$out" &&
+    grep -q '^window,total,.*model dummy-125M ternary2 decode,ternary2,fixture' "$out"
+ok "report --only power has its windows, and idle" $?
 run report --only power --run 1 -o csv --db "$db"
 [ $code -eq 0 ] && head -n 1 "$out" | grep -q '^source,channel,from_s,to_s,power_w,'
 ok "report --only power prints the power of any run" $?

@@ -172,6 +172,16 @@ static void of_joules(void **state)
     is("energy_net_j", 41 - 10.1, sqrt(u * u + idle_u * idle_u));
 }
 
+/* 40 W and 21 W, not 41 J in the 1.5 s of a sample. */
+static void power_is_of_each_window(void **state)
+{
+    (void)state;
+    add_windows();
+    write_rows("UPDATE window SET time_ns = 8000000000 WHERE id = 3");
+    is("mean_power_w", 30.5, sqrt(1.84 * 1.84 * 19 * 19 / 4 + (0.2 * 0.2 + 0.1 * 0.1) / 4));
+    is("edp", 10.25 * 1.5 / 4, value_of("edp", NULL).estimate.uncertainty);
+}
+
 static void absent_inputs_have_reasons_and_no_zero(void **state)
 {
     (void)state;
@@ -303,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CELL(of_what_was_counted),
         WITH_CELL(of_joules),
+        WITH_CELL(power_is_of_each_window),
         WITH_CELL(absent_inputs_have_reasons_and_no_zero),
         WITH_CELL(a_count_of_zero_is_a_count_and_no_divisor),
         WITH_CELL(net_is_withheld_when_idle_drifts),
