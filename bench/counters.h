@@ -14,8 +14,8 @@
  * no reading has one. */
 double counters_median(sqlite3 *db, int64_t cell, const char *channel, char *reason, size_t size);
 
-/* Adds three objects to a row: `counters` has the medians, `counters_absent` the reasons of channels
- * that no sample has, `counters_note` what is to be known of medians. */
+/* Adds three objects to a row: `counters` has the medians, `counters_absent` the reasons of
+ * channels that no sample has, `counters_note` what is to be known of medians. */
 void counters_members(json_t *row, sqlite3 *db, int64_t cell);
 
 #endif

@@ -15,10 +15,10 @@
  * by `per`. */
 void energy_members(json_t *row, sqlite3 *db, int64_t cell, double per);
 
-/* outputs_rows with columns behind the others: those of counters, pJ and W where some row has them,
- * and the joules in `member` (per unit of work) with their uncertainty, "-" where there are none; the
- * reasons come behind the notes. title: of the joules' column. per: the member of a row that
- * energy_j is divided by, or NULL. */
+/* outputs_rows with columns behind the others: those of counters, pJ and W where some row has
+ * them, and energy_j with its uncertainty, "-" where there is none; the reasons come behind the
+ * notes. title: of the joules' column. per: the member of a row that energy_j is divided by, or
+ * NULL. */
 int energy_rows(struct outputs *outputs, const json_t *rows, const struct column *columns,
                 const char *notes, const char *title, const char *per);
 

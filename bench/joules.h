@@ -15,15 +15,15 @@ struct estimate {
     double value, uncertainty;
 };
 
-/* Mean of n values that have standard uncertainties u: sqrt((t s / sqrt(n))^2 + mean(u^2) / n), with
- * s their standard deviation and t Student's factor for 68.27% and n - 1 degrees of freedom (GUM,
- * JCGM 100:2008, table G.2). Of one value: its own. */
+/* Mean of n values that have standard uncertainties u: sqrt((t s / sqrt(n))^2 + mean(u^2) / n),
+ * with s their standard deviation and t Student's factor for 68.27% and n - 1 degrees of freedom
+ * (GUM, JCGM 100:2008, table G.2). Of one value: its own. */
 struct estimate joules_mean(const double *x, const double *u, int n);
 
 struct cell_joules {
-    int windows;     /* that the mean is over */
-    const char *state; /* of them: "valid", "contended"; "invalid": there are none to use; NULL: no
-                          window at all */
+    int windows; /* that the mean is over */
+    /* Of them: "valid", "contended"; "invalid": there are none to use; NULL: no window at all. */
+    const char *state;
     char note[JOULES_TEXT_MAX];   /* what was wrong with contended and invalid ones, or "" */
     char reason[JOULES_TEXT_MAX]; /* why there is no value; "" where there is */
     char domains[JOULES_DOMAINS_MAX], provenance[16];
@@ -34,8 +34,9 @@ struct cell_joules {
     char idle_reason[JOULES_TEXT_MAX]; /* why it is absent, or must not be subtracted; or "" */
 };
 
-/* The valid windows of the cell, or where none is the contended ones; never invalid ones. Idle power
- * is withheld when before and after differ by more than 5% of what the work takes above it. */
+/* The valid windows of the cell, or where none is the contended ones; never invalid ones. Idle
+ * power is withheld when before and after differ by more than 5% of what the work takes above it.
+ */
 void joules_of(sqlite3 *db, int64_t cell, struct cell_joules *joules);
 
 #endif

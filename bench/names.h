@@ -14,9 +14,9 @@ extern const char *const names_items[];
 /* The name that was probably meant by `word`, or NULL where none is near. */
 const char *names_nearest(const char *word, const char *const *names, int count);
 
-/* Checks models, formats, isas, only and meters. Formats `all` becomes every family. An ISA must be one
- * that this CPU has and that one of the chosen formats (all, where none is chosen) has a kernel
- * for. 0, or -EINVAL with one line in why. */
+/* Checks models, formats, isas, only and meters. Formats `all` becomes every family. An ISA must
+ * be one that this CPU has and that one of the chosen formats (all, where none is chosen) has a
+ * kernel for. 0, or -EINVAL with one line in why. */
 int names_check(struct config *config, char *why, size_t why_size);
 
 /* Turns the words all, phys and pow2 of --threads into numbers (and clears their flags), drops

@@ -435,6 +435,7 @@ if [ "$counted" != 0 ]; then
     skip "without a meter: joules are null with a reason" "something counts joules here"
     skip "without a meter: joules are - in the table, with the reason below" "the same"
     skip "without a meter: no joule anywhere in the database" "the same"
+    skip "without a meter: plots of joules are not drawn, and why is said" "the same"
 else
     cut -f 1-8 table | sort -u | tr '\t' '\n' | sort -u >nulls
     [ "$(cat nulls)" = null ] && ! cut -f 9 table | grep -qx null
@@ -449,7 +450,15 @@ else
         [ "$(ask "SELECT count(*) > 50 FROM value WHERE unit = 'J' AND value IS NULL AND
         reason <> ''")" = 1 ]
     ok "without a meter: no joule anywhere in the database" $?
+    TRITBENCH=$program "$root/scripts/plots" "$db" figures >"$out" 2>"$err"
+    [ $? -eq 0 ] && [ ! -e figures/joules.png ] && [ ! -e figures/power.png ] &&
+        grep -q "^plots: joules: no data, no figure: [a-z]" "$err" &&
+        grep -q "^plots: power: no data, no figure: [a-z]" "$err"
+    ok "without a meter: plots of joules are not drawn, and why is said" $?
 fi
+[ "$(ask "SELECT max(CAST(value AS REAL)) < 0.005 * 1e9 FROM fact WHERE
+    name = 'region_overhead_ns'")" = 1 ]
+ok "reading the meters around nothing takes less than 0.5% of the shortest window, 1 s" $?
 run kernel --shape 64x64 -f ternary2 -t 1 -r 2 --sysroot "$dir/empty" -o json --db "$db"
 [ $code -eq 0 ] && [ "$(ask "SELECT count(*) FROM value JOIN cell ON cell.id = value.cell WHERE
     run = (SELECT max(id) FROM run) AND value.provenance <> 'fixture'")" = 0 ] &&
