@@ -1,58 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/names.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "harness/energy/energy.h"
 #include "harness/meter.h"
+#include "harness/nearest.h"
 #include "kernels/cpu.h"
 #include "kernels/kernel.h"
 #include "kernels/threads.h"
 #include "model/model.h"
 
-enum { NAME_MAX_LENGTH = 31, NAMES_MAX = 128 };
+enum { NAMES_MAX = 128 };
 
 const char *const names_items[] = { "table1", "table3", "fig2", "fig3", "power", NULL };
 
-/* Levenshtein's distance without regard to case; of the first NAME_MAX_LENGTH characters. */
-static int distance(const char *a, const char *b)
-{
-    int m = (int)strnlen(a, NAME_MAX_LENGTH), n = (int)strnlen(b, NAME_MAX_LENGTH);
-    int row[NAME_MAX_LENGTH + 1];
-    for (int j = 0; j <= n; j++)
-        row[j] = j;
-    for (int i = 1; i <= m; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= n; j++) {
-            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-            int best = diagonal + !same;
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
 const char *names_nearest(const char *word, const char *const *names, int count)
 {
-    const char *nearest = NULL;
-    int half = (int)strlen(word) / 2; /* farther than this is another word, not a slip */
-    int best = half > 0 ? half : 1;
+    struct nearest nearest = nearest_begin(word);
+    const char *name = NULL;
     for (int i = 0; i < count; i++) {
-        int d = distance(word, names[i]);
-        if (d <= best && d < (int)strlen(names[i])) {
-            best = d - 1;
-            nearest = names[i];
-        }
+        if (nearest_offer(&nearest, names[i]))
+            name = names[i];
     }
-    return nearest;
+    return name;
 }
 
 /* The line for a name that is not among names: the nearest, or all of them. */
