@@ -72,15 +72,14 @@ static void doctor_meters(struct doctor *d)
     const struct meter_context context = { .sysroot = d->sysroot,
                                            .virtual_machine = d->virtual_machine };
     for (int i = 0; meters[i]; i++) {
-        struct why why = { .status = "absent" };
+        struct why why = { .status = NULL };
         void *state;
-        if (meters[i]->open(&state, &context, &why)) {
-            doctor_row(d, "meter", meters[i]->name, why.status, meters[i]->what,
-                       why.fix[0] ? why.fix : NULL, "%s", why.said);
-            continue;
-        }
-        meters[i]->close(state);
-        doctor_row(d, "meter", meters[i]->name, "ok", meters[i]->what, NULL, "opens");
+        const bool opens = meters[i]->open(&state, &context, &why) == 0;
+        const char *status = why.status ? why.status : opens ? "ok" : "absent";
+        if (opens)
+            meters[i]->close(state);
+        doctor_row(d, "meter", meters[i]->name, status, meters[i]->what,
+                   why.fix[0] ? why.fix : NULL, "%s", why.said[0] ? why.said : "opens");
     }
 }
 

@@ -5,10 +5,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "harness/counters/counters.h"
 #include "harness/store.h"
 
-/* sched last: its region lies inside the others', whose file reads would count as page faults. */
-const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_sched, NULL };
+/* The last two's regions lie inside the others', whose file reads would count as page faults. */
+const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_sched,
+                                       &meter_counters, NULL };
 
 const char meter_not_its_turn[] = "another channel's turn";
 
@@ -52,9 +54,9 @@ static void open_meter(struct opened *opened, const struct meter_context *contex
     int error = opened->meter->open(&opened->state, context, &opened->why);
 
     opened->open = error == 0;
-    if (!error)
+    if (!error && !opened->why.status)
         opened->why.status = "ok";
-    else if (!opened->why.said[0])
+    else if (error && !opened->why.said[0])
         why_set(&opened->why, why_status(error), opened->meter->name, NULL, "%s: %s",
                 opened->meter->name, strerror(-error));
 }

@@ -42,8 +42,8 @@ struct meter {
     const char *name, *what;
     const struct channel *channels; /* NULL: known once it is open, by list */
     int channel_count;
-    /* 0 and *state; or -errno and why: then every reading of `channels` has why->said as its
-     * reason, and a meter without them gives none. */
+    /* 0 and *state, and in why what it lacks, if anything; or -errno and why: then every reading of
+     * `channels` has why->said as its reason, and a meter without them gives none. */
     int (*open)(void **state, const struct meter_context *context, struct why *why);
     const struct channel *(*list)(const void *state, int *count);
     /* region names what is measured, for tools that keep regions apart. */
@@ -52,8 +52,8 @@ struct meter {
     void (*close)(void *state);
 };
 
-/* All meters that run beside the clock, NULL at the end: sched (context switches and page faults of
- * this process), steal (/proc/stat), frequency (cpufreq). */
+/* All meters that run beside the clock, NULL at the end: steal (/proc/stat), frequency (cpufreq),
+ * sched (context switches and page faults of this process), counters (counters/counters.h). */
 extern const struct meter *const meters[];
 extern const struct meter meter_sched, meter_steal, meter_frequency;
 
@@ -71,7 +71,7 @@ int meter_set_open(struct meter_set **set, const struct meter *const *list,
 void meter_set_close(struct meter_set *set);
 int meter_set_channels(const struct meter_set *set);
 const struct channel *meter_set_channel(const struct meter_set *set, int i);
-/* What became of meter i of the list: status "ok" when it is open. */
+/* What became of meter i of the list: status "ok" when it is open and lacks nothing. */
 const struct why *meter_set_why(const struct meter_set *set, int i);
 void meter_set_start(struct meter_set *set, const char *region);
 void meter_set_stop(struct meter_set *set, struct reading *readings); /* (meter_set_channels) */
