@@ -24,8 +24,8 @@ int events_next(const char **list, char *name);
 /* PAPI's own name of the event when it is PAPI's, or NULL. */
 const char *events_papi(const char *name);
 
-/* One event. 0; -EINVAL when the name is wrong wherever it is asked, and why->said has it and a near
- * one; another -errno when this machine cannot count it, with why. */
+/* One event. 0; -EINVAL when the name is wrong wherever it is asked, and why->said has it and a
+ * near one; another -errno when this machine cannot count it, with why. */
 int events_parse(const char *name, const char *sysroot, const struct sets_set *set,
                  struct perf_event *event, struct why *why);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is counted of a memory-bound GEMV where the user names no events: one table a family of CPUs.
+ * What is counted of a memory-bound GEMV where the user names no events: a table a family of CPUs.
  * The codes are what is opened; libpfm4's names stand beside them, and a test holds the two against
  * each other.
  *
@@ -19,7 +19,7 @@
  *   l2_misses, l2_lines_in         demand loads that missed L2; lines filled into L2, prefetch too
  *   llc_misses                     last level, of this core, as the CPU counts them (demand)
  *   l3_load_misses                 retired loads that missed L3
- *   dram_lines                     lines that this core read from DRAM, prefetch included: 64 B each
+ *   dram_lines                     lines of 64 B that this core read from DRAM, prefetch included
  *   l1_fills_dram                  AMD: lines that came from DRAM into L1D
  *   l2_prefetch_l3_misses          AMD: lines that a prefetcher fetched into L2 from beyond L3;
  *                                  with the line above, what AMD has for dram_lines

@@ -118,16 +118,22 @@ int sysfs_pmu_read(const char *sysroot, const char *name, struct sysfs_pmu *pmu)
     return error ? error : parse_cpus(text, pmu);
 }
 
-/* The number behind "<name>_", or -1. */
-static long box_number(const char *entry, const char *name)
+/* "<name>_" and a number? */
+static bool is_box(const char *entry, const char *name)
 {
-    size_t length = strlen(name);
+    const size_t length = strlen(name);
     const char *digits = entry + length + 1;
 
-    if (strncmp(entry, name, length) != 0 || entry[length] != '_' || !*digits ||
-        digits[strspn(digits, "0123456789")])
-        return -1;
-    return strtol(digits, NULL, 10);
+    return strncmp(entry, name, length) == 0 && entry[length] == '_' && *digits &&
+           !digits[strspn(digits, "0123456789")];
+}
+
+static int by_length_then_name(const void *a, const void *b)
+{
+    const struct sysfs_pmu *one = a, *other = b;
+    const size_t m = strlen(one->name), n = strlen(other->name);
+
+    return m != n ? (m > n) - (m < n) : strcmp(one->name, other->name);
 }
 
 int sysfs_pmu_boxes(const char *sysroot, const char *name, struct sysfs_pmu *boxes, int max)
@@ -143,7 +149,7 @@ int sysfs_pmu_boxes(const char *sysroot, const char *name, struct sysfs_pmu *box
         return -errno;
     error = 0;
     while (!error && (entry = readdir(dir)) != NULL) {
-        if (box_number(entry->d_name, name) < 0)
+        if (!is_box(entry->d_name, name))
             continue;
         error = count == max ? -E2BIG : sysfs_pmu_read(sysroot, entry->d_name, &boxes[count]);
         count++;
@@ -151,6 +157,7 @@ int sysfs_pmu_boxes(const char *sysroot, const char *name, struct sysfs_pmu *box
     closedir(dir);
     if (error)
         return error;
+    qsort(boxes, (size_t)count, sizeof *boxes, by_length_then_name);
     return count ? count : -ENOENT;
 }
 

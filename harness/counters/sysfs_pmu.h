@@ -43,8 +43,8 @@ int sysfs_pmu_boxes(const char *sysroot, const char *name, struct sysfs_pmu *box
 
 /* terms: an event of events/ ("energy-pkg"), or fields of format/ with numbers
  * ("event=0x3c,umask=0", "config=0x10"), or an event followed by fields. A field without a number
- * is 1. 0; -ENOENT when the PMU knows no such event or field, -ERANGE when a number does not fit its
- * field, -EBADMSG when a file or term makes no sense: then why has a sentence. */
+ * is 1. 0; -ENOENT when the PMU knows no such event or field, -ERANGE when a number does not fit
+ * its field, -EBADMSG when a file or term makes no sense: then why has a sentence. */
 int sysfs_pmu_encode(const char *sysroot, const char *pmu, const char *terms,
                      struct sysfs_pmu_event *event, char *why, size_t size);
 
