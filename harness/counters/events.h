@@ -15,7 +15,7 @@
 #include "harness/counters/perf.h"
 #include "harness/counters/sets.h"
 
-enum { EVENTS_NAME_MAX = 64 };
+enum { EVENTS_NAME_MAX = 128 };
 
 /* The next event of the list, which moves on: commas between slashes belong to a name. 1; 0 at the
  * end; -EINVAL for an empty name and one of EVENTS_NAME_MAX characters or more. */

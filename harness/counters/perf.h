@@ -19,7 +19,7 @@
 enum { PERF_EVENTS_MAX = 32, PERF_GROUP_MAX = 8, PERF_GROUPS_MAX = 32, PERF_BOXES_MAX = 64 };
 
 struct perf_event {
-    char name[64];
+    char name[128];
     char unit[32]; /* "count" */
     double scale;  /* units a count */
     uint32_t type;

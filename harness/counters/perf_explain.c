@@ -51,7 +51,7 @@ static void denied(struct why *why, const struct perf_event *event, const char *
 
 void perf_explain(struct why *why, const struct perf_event *event, int error, const char *sysroot)
 {
-    char tried[96];
+    char tried[160];
 
     snprintf(tried, sizeof tried, "perf_event_open(%s)", event->name);
     if (perf_hardware(event) && event->type <= PERF_TYPE_RAW && devices_listed(sysroot) &&

@@ -108,7 +108,7 @@ int pfm_encode(const char *name, struct perf_event *event, struct why *why)
     pfm_perf_encode_arg_t arg = { .attr = &attr, .size = sizeof arg };
     pfm_event_info_t info = { .size = sizeof info };
     pfm_pmu_info_t pmu = { .name = "an unknown PMU", .type = PFM_PMU_TYPE_UNKNOWN };
-    char tried[96];
+    char tried[160];
     int error;
 
     snprintf(tried, sizeof tried, "libpfm4: %s", name);
