@@ -9,8 +9,8 @@
 #include "harness/store.h"
 
 /* The last two's regions lie inside the others', whose file reads would count as page faults. */
-const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_sched,
-                                       &meter_counters, NULL };
+const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_papi,
+                                       &meter_sched, &meter_counters,  NULL };
 
 const char meter_not_its_turn[] = "another channel's turn";
 

@@ -53,7 +53,8 @@ struct meter {
 };
 
 /* All meters that run beside the clock, NULL at the end: steal (/proc/stat), frequency (cpufreq),
- * sched (context switches and page faults of this process), counters (counters/counters.h). */
+ * papi and counters (counters/counters.h), sched (context switches and page faults of this process).
+ */
 extern const struct meter *const meters[];
 extern const struct meter meter_sched, meter_steal, meter_frequency;
 

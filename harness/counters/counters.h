@@ -14,6 +14,10 @@
  * nothing is opened. Start it last and stop it first: what other meters do would count. */
 extern const struct meter meter_counters;
 
+/* The events of context.events that are PAPI's (events.h); skipped when there is none, and PAPI is
+ * not loaded then. Its channels are absent with PAPI's own words. */
+extern const struct meter meter_papi;
+
 /* Is every event of the list a name? 0, or -EINVAL with one line in why: the name at fault, and a
  * near one. An event that this machine cannot count is no mistake. */
 int counters_check(const char *events, const struct meter_context *context, char *why, size_t size);
