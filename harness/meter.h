@@ -42,7 +42,7 @@ struct meter {
     const char *name, *what;
     const struct channel *channels; /* NULL: known once it is open, by list */
     int channel_count;
-    /* 0 and *state, and in why what it lacks, if anything; or -errno and why: then every reading of
+    /* 0 and *state, and in why what it lacks, if anything. -errno and why: then every reading of
      * `channels` has why->said as its reason, and a meter without them gives none. */
     int (*open)(void **state, const struct meter_context *context, struct why *why);
     const struct channel *(*list)(const void *state, int *count);
@@ -53,8 +53,8 @@ struct meter {
 };
 
 /* All meters that run beside the clock, NULL at the end: steal (/proc/stat), frequency (cpufreq),
- * papi and counters (counters/counters.h), sched (context switches and page faults of this process).
- */
+ * papi, sched (context switches and page faults of this process), counters (counters/counters.h for
+ * both of perf_event_open and PAPI). */
 extern const struct meter *const meters[];
 extern const struct meter meter_sched, meter_steal, meter_frequency;
 
