@@ -34,7 +34,7 @@ struct perf {
     bool user_only[PERF_EVENTS_MAX];
     /* Of a count that holds: [PERF_EXACT] when it ran all the time, [0] to [9] for 90% to 99%. */
     char note[PERF_EVENTS_MAX][PERF_EXACT + 1][112];
-    char part[90][48]; /* the reason for 0% to 89% */
+    char part[90][64]; /* the reason for 0% to 89% */
     struct perf_turn turn[PERF_TURNS];
 };
 
