@@ -192,7 +192,10 @@ static void counted_input(sqlite3 *db, int64_t cell, const char *const *channels
             return;
         }
     }
-    absent(input, "%s: %s", what, reason[0] ? reason : "not counted");
+    if (reason[0])
+        absent(input, "%s", reason);
+    else
+        absent(input, "%s: not counted", what);
 }
 
 static void energy_inputs(sqlite3 *db, int64_t cell, const char *why,

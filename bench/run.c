@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "bench/metrics.h"
 #include "bench/run_energy.h"
+#include "harness/counters/counters.h"
 #include "kernels/cpu.h"
 
 volatile int run_stop;
@@ -69,9 +70,18 @@ int run_open(struct run *run, const struct config *config, const char *command)
     char why[400];
 
     *run = (struct run){ .config = config, .command = command, .cpu = cpu_detect() };
+    machine_cpu(&run->machine);
+    run->context = (struct meter_context){ .sysroot = config->sysroot,
+                                           .virtual_machine =
+                                               !config->sysroot[0] && run->machine.hypervisor[0],
+                                           .cpu = &run->machine.cpu,
+                                           .events = config->events,
+                                           .command = config->meter_command,
+                                           .meters = config->meters };
+    if (config->events && counters_check(config->events, &run->context, why, sizeof why))
+        return run_refuse(command, "--events %s", why);
     if (outputs_open(&run->outputs, config, why, sizeof why))
         return run_refuse(command, "%s", why);
-    machine_cpu(&run->machine);
     host_read(&run->host, &run->machine.cpu, config->sysroot);
     const struct build build = build_read();
     if (store_open(&run->store, config->db) ||
@@ -82,13 +92,6 @@ int run_open(struct run *run, const struct config *config, const char *command)
         outputs_close(run->outputs, why, sizeof why);
         return 2;
     }
-    run->context = (struct meter_context){ .sysroot = config->sysroot,
-                                           .virtual_machine =
-                                               !config->sysroot[0] && run->machine.hypervisor[0],
-                                           .cpu = &run->machine.cpu,
-                                           .events = config->events,
-                                           .command = config->meter_command,
-                                           .meters = config->meters };
     catch_signals();
     run_meters_open(run);
     return run->broken ? run_close(run) : 0;

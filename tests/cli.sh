@@ -114,6 +114,9 @@ refused "--shape 5" "--shape 5" kernel --shape 5
 refused "--cache hot" "--cache hot.*cold or warm" kernel --shape 64x64 --cache hot
 refused "-o xml" "-o xml.*json" model -o xml
 refused "unknown meter" "powercp.*did you mean powercap" kernel --meter powercp
+refused "unknown event" "--events.*cylces.*cycles" kernel --shape 64x64 --events cylces --db e.db
+[ ! -e e.db ]
+ok "an unknown event makes no database" $?
 refused "--idle -1" "--idle -1.*0 to" model --idle -1
 refused "two outputs to stdout" "standard output" kernel --shape 64x64 -o json -o csv
 refused "an output in no directory" "absent/x.json: No such file" kernel --shape 64x64 \
