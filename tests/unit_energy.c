@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Opening, the tree and its total, windows and their cost, on counters that are computed from the
- * clock; and a whole machine from a tree. */
+ * Opening, the total, windows and their cost, on counters that are computed from the clock. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +15,6 @@
 #include "harness/energy/rules.h"
 #include "harness/energy/windows.h"
 #include "harness/store.h"
-#include "tests/energy_fixture.h"
 
 /* ---- counters of constant power, updated each period ---- */
 
@@ -401,60 +399,6 @@ static void test_measure(void **state)
     assert_int_equal(windows_measure(energy, workloads, 3, &plan, record, &log, errors), -ENODEV);
 }
 
-/* ---- a tree ---- */
-
-/* Two sockets with dram through the whole stack; perf is parsed and not opened, and everything is a
- * fixture. */
-static void test_tree(void **state)
-{
-    char root[128];
-    struct energy_writer *writer;
-    const struct energy_rules rules = short_windows();
-    const struct meter_context context = { .sysroot = root };
-    double seconds;
-
-    (void)state;
-    assert_int_equal(energy_fixture_root(root, sizeof root), 0);
-    assert_int_equal(energy_fixture_make(root, "server"), 0);
-    assert_int_equal(energy_writer_start(&writer, root, 50, 1000000), 0);
-    assert_int_equal(energy_open_rules(&energy, &context, energy_routes, &rules), 0);
-    assert_string_equal(energy_domains(energy),
-                        "powercap: package-0+package-1+package-0/dram+package-1/dram");
-    assert_string_equal(energy_provenance(energy), PROVENANCE_FIXTURE);
-    assert_int_equal(energy_channel_count(energy), 8);
-    for (int c = 4; c < 8; c++) {
-        assert_string_equal(energy_route(energy, energy_channel_route(energy, c))->name, "perf");
-        assert_string_equal(energy_channel(energy, c)->why.status, "skipped");
-        assert_string_equal(energy_channel(energy, c)->provenance, PROVENANCE_FIXTURE);
-    }
-    energy_begin(energy);
-    sleep_ms(200);
-    energy_end(energy, &window);
-    seconds = 1e-9 * (double)window.time_ns;
-    assert_null(window.total.reason);
-    /* 2 * (50 + 5) W; the writer may be late: 20 % tell it from a wrong sum. */
-    if (fabs(window.total.value - 110 * seconds) > 0.2 * 110 * seconds)
-        fail_msg("%g J in %g s are not 110 W", window.total.value, seconds);
-    assert_true(isnan(window.joules[4].value));
-    energy_writer_stop(writer);
-    assert_int_equal(energy_fixture_remove(root), 0);
-}
-
-static void test_frozen_tree(void **state)
-{
-    char root[128];
-    const struct meter_context context = { .sysroot = root };
-
-    (void)state;
-    assert_int_equal(energy_fixture_root(root, sizeof root), 0);
-    assert_int_equal(energy_fixture_make(root, "zen"), 0);
-    assert_int_equal(energy_open(&energy, &context, energy_routes), 0);
-    assert_null(energy_domains(energy));
-    assert_string_equal(energy_channel(energy, 0)->why.status, "broken");
-    assert_non_null(strstr(energy_reason(energy), "frozen"));
-    assert_int_equal(energy_fixture_remove(root), 0);
-}
-
 /* ---- cost ---- */
 
 /* Against 0.5 % of the shortest window, 1 s: 5 ms for its edges, 5 ms of a second for the guard. */
@@ -506,8 +450,6 @@ int main(void)
         cmocka_unit_test_teardown(test_power, tear_down),
         cmocka_unit_test_teardown(test_trace, tear_down),
         cmocka_unit_test_teardown(test_measure, tear_down),
-        cmocka_unit_test_teardown(test_tree, tear_down),
-        cmocka_unit_test_teardown(test_frozen_tree, tear_down),
         cmocka_unit_test_teardown(test_cost, tear_down),
     };
 

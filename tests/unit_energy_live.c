@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include "harness/energy/routes.h"
 #include "harness/energy/rules.h"
+#include "harness/store.h"
 #include "tests/energy_fixture.h"
 
 static const double WATTS = 65;
@@ -273,6 +274,56 @@ static void test_stops(void **state)
     assert_non_null(strstr(window.reason, "stood still"));
 }
 
+/* ---- whole machines ---- */
+
+/* Two sockets with dram through all routes; perf is parsed and not opened, and everything is a
+ * fixture. */
+static void test_tree(void **state)
+{
+    const struct energy_rules rules = short_windows();
+    const struct meter_context context = { .sysroot = root };
+    double seconds;
+
+    (void)state;
+    assert_int_equal(energy_fixture_root(root, sizeof root), 0);
+    assert_int_equal(energy_fixture_make(root, "server"), 0);
+    assert_int_equal(energy_writer_start(&writer, root, 50, 1000000), 0);
+    assert_int_equal(energy_open_rules(&energy, &context, energy_routes, &rules), 0);
+    assert_string_equal(energy_domains(energy),
+                        "powercap: package-0+package-1+package-0/dram+package-1/dram");
+    assert_string_equal(energy_provenance(energy), PROVENANCE_FIXTURE);
+    for (int c = 0; c < energy_channel_count(energy); c++) {
+        const struct energy_channel *channel = energy_channel(energy, c);
+        const char *route = energy_route(energy, energy_channel_route(energy, c))->name;
+
+        assert_string_equal(channel->why.status, c < 4 ? "ok" : "skipped");
+        assert_string_equal(channel->provenance, PROVENANCE_FIXTURE);
+        assert_true(c >= 4 || strcmp(route, "powercap") == 0);
+    }
+    energy_begin(energy);
+    sleep_us(200000);
+    energy_end(energy, &window);
+    seconds = 1e-9 * (double)window.time_ns;
+    assert_null(window.total.reason);
+    /* 2 * (50 + 5) W; the writer may be late: 20 % tell it from a wrong sum. */
+    if (fabs(window.total.value - 110 * seconds) > 0.2 * 110 * seconds)
+        fail_msg("%g J in %g s are not 110 W", window.total.value, seconds);
+    assert_true(isnan(window.joules[4].value));
+}
+
+static void test_frozen_tree(void **state)
+{
+    const struct meter_context context = { .sysroot = root };
+
+    (void)state;
+    assert_int_equal(energy_fixture_root(root, sizeof root), 0);
+    assert_int_equal(energy_fixture_make(root, "zen"), 0);
+    assert_int_equal(energy_open(&energy, &context, energy_routes), 0);
+    assert_null(energy_domains(energy));
+    assert_string_equal(energy_channel(energy, 0)->why.status, "broken");
+    assert_non_null(strstr(energy_reason(energy), "frozen"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +333,8 @@ int main(void)
         cmocka_unit_test_teardown(test_jump, tear_down),
         cmocka_unit_test_teardown(test_zone_vanishes, tear_down),
         cmocka_unit_test_teardown(test_stops, tear_down),
+        cmocka_unit_test_teardown(test_tree, tear_down),
+        cmocka_unit_test_teardown(test_frozen_tree, tear_down),
     };
 
     route_80w = energy_powercap;

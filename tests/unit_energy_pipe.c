@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -178,31 +178,26 @@ static void test_units(void **state)
     energy_pipe.close(pipe);
 }
 
-/* What the command starts ends with it, also when it does not want to. */
+/* What the command starts ends with it, also where SIGTERM is ignored. This process becomes the
+ * parent of what is left, and finds all of it dead. */
 static void test_all_is_killed(void **state)
 {
-    char file[] = "/tmp/energy-pid-XXXXXX";
-    int descriptor = mkstemp(file);
-    FILE *stream;
-    int pid = 0;
+    char text[600];
+    pid_t reaped = 0;
 
     (void)state;
-    assert_true(descriptor >= 0);
-    close(descriptor);
-    snprintf(command, sizeof command, "trap '' TERM; echo $$ > %s; '%s' meter 1000 5 10 & wait",
-             file, getenv("ENERGY_FIXTURE"));
-    open_command(command);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    snprintf(text, sizeof text, "trap '' TERM; sleep 1000 & %s", meter("100000 5 10"));
+    open_command(text);
     assert_non_null(energy_domains(energy));
     energy_close(energy);
     energy = NULL;
-    stream = fopen(file, "re");
-    assert_non_null(stream);
-    assert_int_equal(fscanf(stream, "%d", &pid), 1);
-    fclose(stream);
-    unlink(file);
-    for (int t = 0; t < 100 && kill(-pid, 0) == 0; t++)
-        sleep_ms(10); /* init reaps the command's own children */
-    assert_true(kill(pid, 0) == -1 && errno == ESRCH);
+    for (int t = 0; t < 500 && reaped >= 0; t++) {
+        reaped = waitpid(-1, NULL, WNOHANG);
+        if (reaped == 0)
+            sleep_ms(10);
+    }
+    assert_true(reaped == -1 && errno == ECHILD);
 }
 
 int main(void)

@@ -63,7 +63,7 @@ struct energy_route {
     /* Reads one channel, of status ok: no allocation, no lock, no stdio; any thread, one at a time
      * for a channel. */
     void (*read)(void *state, int channel, struct energy_sample *sample);
-    /* More about a read's error than errno says, living until close, or NULL; may itself be NULL. */
+    /* More about a read's error than errno says, living until close; NULL, as may be its result. */
     const char *(*failure)(void *state, int channel);
     void (*close)(void *state);
 };
@@ -94,7 +94,7 @@ int energy_channel_route(const struct energy *energy, int channel);
  * NULL when nothing does, and then energy_reason is one sentence why there are no joules. */
 const char *energy_domains(const struct energy *energy);
 const char *energy_reason(const struct energy *energy);
-const char *energy_provenance(const struct energy *energy); /* of the total */
+const char *energy_provenance(const struct energy *energy); /* of the total, or NULL */
 /* The shortest window: max(1 s, 500 update periods) of the total's slowest channel. */
 int64_t energy_window_ns(const struct energy *energy);
 

@@ -8,7 +8,7 @@
 
 extern const struct energy_route energy_pipe, energy_powercap, energy_perf, energy_hwmon;
 
-/* energy_perf that opens below a sysroot, too: a test's tree can name a PMU that this kernel has. */
+/* energy_perf that opens below a sysroot, too: a test names a PMU there that this kernel has. */
 extern const struct energy_route energy_perf_any;
 
 /* The provenance of a counter on the die. */

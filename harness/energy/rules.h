@@ -18,7 +18,7 @@ struct energy_rules {
     double margin;             /* of that power, when the deadline of a wrap is computed */
     double guard_s;            /* the guard's longest sleep */
     double trace_s;            /* between points of the trace, and reads of a power */
-    int trace_cpus;            /* a trace needs more CPUs than that in the process's affinity mask */
+    int trace_cpus;            /* a trace needs more CPUs than that in the affinity mask */
     double guard_share;        /* of a window that the guard may take */
     double foreign_share;      /* of the busy CPU time that others may take */
     double suspend_s;          /* CLOCK_BOOTTIME may run ahead of CLOCK_MONOTONIC in a window */
