@@ -90,7 +90,7 @@ static struct energy_rules short_windows(void)
 
     rules.window_s = 0;
     rules.window_periods = 0;
-    rules.guard_share = 1;
+    rules.guard_share = INFINITY;
     return rules;
 }
 

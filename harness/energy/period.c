@@ -6,7 +6,7 @@
 #include <string.h>
 #include "harness/energy/counter.h"
 
-enum { UPDATES_MAX = 50, AWAY_NS = 50000 };
+enum { UPDATES_MAX = 50, AWAY_NS = 50000, ABSENT_NS = 50000000 };
 
 struct poll {
     bool started, done, changed;
@@ -123,10 +123,20 @@ static void conclude(const struct period_source *source, struct poll *poll, doub
     channel->period_max_s = 1e-9 * (double)poll->interval_ns[n - 1];
 }
 
+/* Since the last call. A long absence of this thread, or of the whole virtual machine, is no time
+ * in which a counter stood still. */
+static double polled_s(int64_t *last_ns)
+{
+    int64_t now_ns = clock_ns(), gap_ns = now_ns - *last_ns;
+
+    *last_ns = now_ns;
+    return 1e-9 * (double)(gap_ns < ABSENT_NS ? gap_ns : ABSENT_NS);
+}
+
 int period_measure(const struct period_source *sources, int count, const struct energy_rules *rules)
 {
     struct poll *polls = calloc((size_t)count + 1, sizeof *polls);
-    int64_t start_ns = clock_ns();
+    int64_t last_ns = clock_ns();
     double elapsed_s = 0;
     bool busy = count > 0;
 
@@ -140,7 +150,7 @@ int period_measure(const struct period_source *sources, int count, const struct 
             if (polls[i].done)
                 continue;
             poll_once(&sources[i], &polls[i], rules->updates);
-            elapsed_s = 1e-9 * (double)(clock_ns() - start_ns);
+            elapsed_s += polled_s(&last_ns);
             if (waited_enough(sources, polls, count, i, elapsed_s, rules))
                 polls[i].done = true;
             busy = busy || !polls[i].done;
