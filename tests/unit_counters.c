@@ -361,6 +361,28 @@ static void check_meter(void **state)
     counters_use(NULL);
 }
 
+/* Lines are told in bytes. */
+static void check_dram_bytes(void **state)
+{
+    static const struct meter *const list[] = { &meter_counters, NULL };
+    const struct host_cpu cpu = { .vendor = "GenuineIntel", .family = 6, .model = 0x6a };
+    const struct meter_context context = { .sysroot = fake_devices,
+                                           .cpu = &cpu,
+                                           .events = "dram_bytes" };
+    struct reading reading;
+    struct meter_set *set;
+
+    (void)state;
+    counters_use(&fake_perf_system);
+    assert_int_equal(meter_set_open(&set, list, &context), 0);
+    assert_string_equal(meter_set_channel(set, 0)->unit, "B");
+    meter_set_start(set, "r");
+    meter_set_stop(set, &reading);
+    holds(reading, 64 * (1000 + 0x1b7), NULL);
+    meter_set_close(set);
+    counters_use(NULL);
+}
+
 /* Events that this machine lacks keep their channel, and its reason is theirs. */
 static void check_meter_events(void **state)
 {
@@ -401,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup(check_reasons, reset),
         cmocka_unit_test_setup(check_user_only, reset),
         cmocka_unit_test_setup(check_meter, reset),
+        cmocka_unit_test_setup(check_dram_bytes, reset),
         cmocka_unit_test_setup(check_meter_events, reset),
     };
 

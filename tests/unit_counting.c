@@ -406,7 +406,7 @@ static void check_papi(void **state)
     static const struct meter *const list[] = { &meter_papi, &meter_counters, NULL };
     const struct meter_context context = {
         .sysroot = "",
-        .events = "papi:perf::PAGE-FAULTS,papi:no_such_event,page-faults,"
+        .events = "papi:perf::PAGE-FAULTS,PAPI_no_such_event,page-faults,"
                   "papi:perf::CONTEXT-SWITCHES"
     };
     const long page = sysconf(_SC_PAGESIZE);
@@ -424,7 +424,7 @@ static void check_papi(void **state)
         meter_set_stop(set, readings);
         munmap(pages, (size_t)(PAGES * page));
     }
-    assert_non_null(strstr(readings[1].reason, "papi:no_such_event"));
+    assert_non_null(strstr(readings[1].reason, "papi:PAPI_no_such_event"));
     assert_non_null(strstr(readings[2].reason, "PAPI"));
     assert_true(isnan(readings[1].value) && isnan(readings[2].value));
     if (readings[0].reason || readings[3].reason) {

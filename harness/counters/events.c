@@ -44,7 +44,7 @@ static const struct {
     { "cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS },
     { "alignment-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_ALIGNMENT_FAULTS },
 };
-enum { GENERIC = sizeof generic / sizeof generic[0] };
+enum { LINE_BYTES = 64, GENERIC = sizeof generic / sizeof generic[0] };
 
 int events_next(const char **list, char *name)
 {
@@ -93,12 +93,22 @@ static struct perf_event named(const char *name, uint32_t type, uint64_t config,
     return event;
 }
 
+/* A row of a set, under the name that was asked for. */
+static struct perf_event of_row(const char *name, const struct sets_event *row)
+{
+    struct perf_event event = named(name, row->type, row->config, row->config1);
+
+    if (strcmp(row->channel, "dram_bytes") == 0) {
+        event.scale = LINE_BYTES;
+        snprintf(event.unit, sizeof event.unit, "B");
+    }
+    return event;
+}
+
 void events_of_set(const struct sets_set *set, int i, struct perf_event *event)
 {
-    const struct sets_event *from = &set->events[i];
-
-    *event = named(from->channel, from->type, from->config, from->config1);
-    event->group = from->group;
+    *event = of_row(set->events[i].channel, &set->events[i]);
+    event->group = set->events[i].group;
 }
 
 /* ---- one syntax after the other: 0, -ENOENT when the name is none of it, or as events_parse ----
@@ -207,8 +217,7 @@ static int parse_plain(const char *name, const struct sets_set *set, struct perf
     for (int i = 0; i < set->count && !found; i++) {
         found = strcmp(plain, set->events[i].channel) == 0;
         if (found)
-            *event =
-                named(name, set->events[i].type, set->events[i].config, set->events[i].config1);
+            *event = of_row(name, &set->events[i]);
     }
     event->exclude_kernel = found && strcmp(mode, ":u") == 0;
     event->exclude_user = found && strcmp(mode, ":k") == 0;

@@ -22,7 +22,8 @@ enum { PAPI_CHANNELS_MAX = 16, PAPI_SETS_MAX = 4 };
 struct papi {
     int channels;
     struct channel channel[PAPI_CHANNELS_MAX];
-    char name[PAPI_CHANNELS_MAX][EVENTS_NAME_MAX]; /* as the user wrote it */
+    char name[PAPI_CHANNELS_MAX]
+             [EVENTS_NAME_MAX]; /* as the user wrote it; a preset's without papi: */
     struct why why[PAPI_CHANNELS_MAX];
     int set_of[PAPI_CHANNELS_MAX], place[PAPI_CHANNELS_MAX]; /* set -1: not counted */
     bool seen[PAPI_CHANNELS_MAX];                            /* it was not 0, once */
@@ -267,7 +268,7 @@ static int papi_open(void **state, const struct meter_context *context, struct w
         return -ENOMEM;
     while (!context->sysroot[0] && p->channels < PAPI_CHANNELS_MAX && events_next(&list, name) > 0)
         if (events_papi(name))
-            strcpy(p->name[p->channels++], name);
+            snprintf(p->name[p->channels++], sizeof p->name[0], "papi:%s", events_papi(name));
     if (!p->channels) {
         free(p);
         why_set(why, "skipped", "--events", NULL,

@@ -57,7 +57,7 @@ static const struct sets_event icelake_events[] = {
     { "llc_misses",     2, RAW, 0x412e,     0, "LONGEST_LAT_CACHE:MISS" },
     { "l3_load_misses", 2, RAW, 0x20d1,     0, "MEM_LOAD_RETIRED:L3_MISS" },
     { "l2_lines_in",    2, RAW, 0x1ff1,     0, "L2_LINES_IN:ALL" },
-    { "dram_lines",     2, RAW, 0x1b7,      0x73c000477, "OCR:READS_TO_CORE_DRAM" },
+    { "dram_bytes",     2, RAW, 0x1b7,      0x73c000477, "OCR:READS_TO_CORE_DRAM" },
 };
 SET(icelake_server, "Intel Ice Lake-SP and -D", icelake_events, "icx");
 static const struct sets_set icelake = {
@@ -85,7 +85,7 @@ static const struct sets_event sapphire_rapids_events[] = {
     { "llc_misses",     2, RAW, 0x412e,     0, "LONGEST_LAT_CACHE:MISS" },
     { "l3_load_misses", 2, RAW, 0x20d1,     0, "MEM_LOAD_RETIRED:L3_MISS" },
     { "l2_lines_in",    2, RAW, 0x1f25,     0, "L2_LINES_IN:ALL" },
-    { "dram_lines",     2, RAW, 0x12a,      0x73c004477, "OCR:READS_TO_CORE_DRAM" },
+    { "dram_bytes",     2, RAW, 0x12a,      0x73c004477, "OCR:READS_TO_CORE_DRAM" },
 };
 SET(sapphire_rapids, "Intel Sapphire Rapids and Emerald Rapids", sapphire_rapids_events, "spr");
 

@@ -4,7 +4,7 @@
  * The codes are what is opened; libpfm4's names stand beside them, and a test holds the two against
  * each other.
  *
- * Channels, all "count" but the last. One that a CPU cannot count is not in its set.
+ * Channels, all "count" but two. One that a CPU cannot count is not in its set.
  *   cycles, instructions, uops     of the core; uops (AMD: ops) retired. In every group
  *   branch_misses                  retired
  *   stalls_total                   cycles without execution
@@ -19,10 +19,10 @@
  *   l2_misses, l2_lines_in         demand loads that missed L2; lines filled into L2, prefetch too
  *   llc_misses                     last level, of this core, as the CPU counts them (demand)
  *   l3_load_misses                 retired loads that missed L3
- *   dram_lines                     lines of 64 B that this core read from DRAM, prefetch included
+ *   dram_bytes                     that this core read from DRAM, prefetch included: lines of 64 B
  *   l1_fills_dram                  AMD: lines that came from DRAM into L1D
  *   l2_prefetch_l3_misses          AMD: lines that a prefetcher fetched into L2 from beyond L3;
- *                                  with the line above, what AMD has for dram_lines
+ *                                  with the line above, 64 B each, what AMD has for dram_bytes
  *   bus_accesses                   Arm
  *   cache_misses                   the kernel's generic event: not the same on all CPUs
  *   page_faults                    minor and major
@@ -39,7 +39,7 @@ struct sets_event {
     const char *channel;
     int group; /* counted together; groups take turns */
     uint32_t type;
-    uint64_t config, config1;
+    uint64_t config, config1; /* of dram_bytes: lines */
     const char *name; /* libpfm4's, or the vendor's where libpfm4 has none */
 };
 
