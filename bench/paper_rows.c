@@ -9,6 +9,7 @@
 #include "bench/paper_cells.h"
 #include "bench/paper_data.h"
 #include "bench/paper_energy.h"
+#include "bench/roofline.h"
 #include "bench/rows.h"
 #include "harness/store.h"
 #include "kernels/kernel.h"
@@ -141,6 +142,7 @@ static json_t *new_row(const char *item, const char *variant, const char *size, 
     json_object_set_new(row, "ratio_low", table_real(ratio.low));
     json_object_set_new(row, "ratio_high", table_real(ratio.high));
     json_object_set_new(row, "threads", threads ? json_integer(threads) : json_null());
+    json_object_set_new(row, "roof_share", json_null());
     json_object_set_new(row, "note", json_string(note));
     return row;
 }
@@ -173,10 +175,13 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
     note_of(note, c, item, size, memory || !based || base.group == c->group);
     if (based)
         paper_cell_release(&base);
-    return new_row(item, "cpu", size, format, metric,
-                   speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high,
-                   provenance, speed ? NAN : paper_value(item, size, format, metric, true), ratio,
-                   c->threads, note);
+    json_t *row = new_row(
+        item, "cpu", size, format, metric,
+        speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high, provenance,
+        speed ? NAN : paper_value(item, size, format, metric, true), ratio, c->threads, note);
+    if (!memory)
+        json_object_set_new(row, "roof_share", table_real(roofline_of(db, c->id).share));
+    return row;
 }
 
 static void add_item(json_t *rows, sqlite3 *db, int64_t run, const char *item, const char *size)
@@ -345,7 +350,9 @@ static bool wanted(const struct text_list *only, const char *item)
 static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
 {
     const bool table1 = wanted(only, "table1"), fig2 = wanted(only, "fig2");
-    json_t *rows = json_array();
+    json_t *rows = json_array(), *row;
+    char machine[200], build[200];
+    size_t at;
 
     for (int i = 0; i < PAPER_SIZES && table1; i++)
         if (paper_sizes[i].table1)
@@ -361,6 +368,12 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
     }
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);
+    rows_machine_build(db, run, machine, build);
+    json_array_foreach(rows, at, row)
+    {
+        json_object_set_new(row, "machine", json_string(machine));
+        json_object_set_new(row, "build", json_string(build));
+    }
     return rows;
 }
 
@@ -381,7 +394,10 @@ static const struct column row_columns[] = {
     { "ratio_low", "ratio_low", "%g" },
     { "ratio_high", "ratio_high", "%g" },
     { "threads", "threads", "%g" },
+    { "roof_share", "roof_share", "%g" },
     { "note", "note", "%s" },
+    { "machine", "machine", "%s" },
+    { "build", "build", "%s" },
     { NULL, NULL, NULL },
 };
 
