@@ -22,8 +22,7 @@ enum { PAPI_CHANNELS_MAX = 16, PAPI_SETS_MAX = 4 };
 struct papi {
     int channels;
     struct channel channel[PAPI_CHANNELS_MAX];
-    char name[PAPI_CHANNELS_MAX]
-             [EVENTS_NAME_MAX]; /* as the user wrote it; a preset's without papi: */
+    char name[PAPI_CHANNELS_MAX][EVENTS_NAME_MAX + 5]; /* "papi:" and PAPI's own */
     struct why why[PAPI_CHANNELS_MAX];
     int set_of[PAPI_CHANNELS_MAX], place[PAPI_CHANNELS_MAX]; /* set -1: not counted */
     bool seen[PAPI_CHANNELS_MAX];                            /* it was not 0, once */
