@@ -201,7 +201,9 @@ static void add_threads(struct group *g, struct table *t, int index,
         const int n = t->count;
         const struct verdict *verdict = &g->verdicts[i];
         struct slot_calls *calls = &t->args[n].calls;
-        *calls = (struct slot_calls){ &g->slots[i], acts, (int)g->threads[index], 1, 0 };
+        *calls = (struct slot_calls){
+            .slot = &g->slots[i], .acts = acts, .threads = (int)g->threads[index], .calls = 1
+        };
         if (!verdict->error)
             slot_calls_begin(calls);
         t->cells[n] = slot_cell(calls, shape->model, t->cells[read]);

@@ -116,6 +116,7 @@ struct loaded {
     struct reading rss_peak;
     char why[300]; /* why it could not be built, or is wrong */
     const char *status;
+    char region[80]; /* the workload's name: model, format, test */
 };
 
 static int next_token(struct loaded *l)
@@ -368,11 +369,14 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
             continue;
         }
         l->test = test;
+        snprintf(l->region, sizeof l->region, "%s_%s_p%d_n%d_d%d_b%d_x%d", l->spec->shape->name,
+                 l->spec->family->name, test->n_prompt, test->n_gen, test->n_depth, test->batch,
+                 test->parallel);
         store_footprint(run, cell, l);
         if (test->n_depth)
             session_fill(l->session, test->n_depth, run->config->seed);
         cells[n] = cell;
-        workloads[n++] = (struct workload){ .name = l->spec->family->name,
+        workloads[n++] = (struct workload){ .name = l->region,
                                             .run = test->n_gen ? run_steps : run_prompt,
                                             .arg = l };
     }

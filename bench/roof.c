@@ -103,6 +103,15 @@ static void share(void *arg, int index, int count)
     }
 }
 
+/* Before a sample: its threads, for meters that must know them. */
+static int prepare_metric(void *arg)
+{
+    const struct roof_arg *a = arg;
+
+    threads_use(a->roof->pool, a->roof->threads);
+    return 0;
+}
+
 static int run_metric(void *arg)
 {
     const struct roof_arg *a = arg;
@@ -233,7 +242,9 @@ void roof_close(struct roof *roof)
 
 struct workload roof_workload(struct roof_arg *arg)
 {
-    return (struct workload){ .name = roof_names[arg->metric], .run = run_metric, .arg = arg };
+    return (struct workload){
+        .name = roof_names[arg->metric], .prepare = prepare_metric, .run = run_metric, .arg = arg
+    };
 }
 
 double roof_work(const struct roof *roof, enum roof_metric metric)

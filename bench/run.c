@@ -65,6 +65,32 @@ void run_progress(const struct run *run, const char *format, ...)
     fflush(stderr);
 }
 
+struct each {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void call_each(void *arg, int index, int count)
+{
+    const struct each *each = arg;
+
+    (void)index;
+    (void)count;
+    each->fn(each->arg);
+}
+
+/* For meters that must do something on every thread of the work: struct meter_context. */
+static void on_each_thread(void *threads, void (*fn)(void *arg), void *arg)
+{
+    const struct run *run = threads;
+    struct each each = { fn, arg };
+
+    if (run->pool)
+        threads_run(run->pool, call_each, &each);
+    else
+        fn(arg);
+}
+
 int run_open(struct run *run, const struct config *config, const char *command)
 {
     char why[400];
@@ -77,7 +103,9 @@ int run_open(struct run *run, const struct config *config, const char *command)
                                            .cpu = &run->machine.cpu,
                                            .events = config->events,
                                            .command = config->meter_command,
-                                           .meters = config->meters };
+                                           .meters = config->meters,
+                                           .each_thread = on_each_thread,
+                                           .threads = run };
     if (config->events && counters_check(config->events, &run->context, why, sizeof why))
         return run_refuse(command, "--events %s", why);
     if (outputs_open(&run->outputs, config, why, sizeof why))

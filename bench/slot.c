@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/slot.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/pages.h"
@@ -150,13 +151,15 @@ static int run_calls(void *arg)
     return run_stop ? -EINTR : 0;
 }
 
-/* Before a sample of a warm cache: the roof and the other formats have emptied it. */
-static int warm_cache(void *arg)
+/* Before a sample: its threads, for meters that must know them; and one call where the cache is to
+ * be warm, because the roof and the other formats have emptied it. */
+static int prepare_calls(void *arg)
 {
     struct slot_calls once = *(const struct slot_calls *)arg;
 
+    threads_use(once.slot->run->pool, once.threads);
     once.calls = 1;
-    return run_calls(&once);
+    return once.slot->run->config->warm ? run_calls(&once) : 0;
 }
 
 void slot_calls_begin(struct slot_calls *c)
@@ -178,10 +181,13 @@ void slot_calls_begin(struct slot_calls *c)
 
 struct workload slot_workload(struct slot_calls *c)
 {
-    return (struct workload){ .name = c->slot->family->name,
-                              .prepare = c->slot->run->config->warm ? warm_cache : NULL,
-                              .run = run_calls,
-                              .arg = c };
+    const struct slot *s = c->slot;
+
+    snprintf(c->name, sizeof c->name, "%s_%s_%s_%dx%d_b%d_t%d", s->family->name, s->kernel->isa,
+             c->acts->count == 1 ? "gemv" : "gemm", s->dims.rows, s->dims.cols, c->acts->count,
+             c->threads);
+    return (
+        struct workload){ .name = c->name, .prepare = prepare_calls, .run = run_calls, .arg = c };
 }
 
 int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner)

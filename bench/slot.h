@@ -40,6 +40,7 @@ struct slot_calls {
     int threads;
     int calls;       /* of one sample, found by slot_calls_begin to take some ms; at least 1 */
     int64_t call_ns; /* about what one takes */
+    char name[96];   /* of the workload: format, ISA, operation, shape, batch, threads */
 };
 void slot_calls_begin(struct slot_calls *c);
 struct workload slot_workload(struct slot_calls *c);

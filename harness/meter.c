@@ -9,8 +9,22 @@
 #include "harness/store.h"
 
 /* The last two's regions lie inside the others', whose file reads would count as page faults. */
-const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_papi,
+const struct meter *const meters[] = { &meter_steal, &meter_frequency, &meter_papi, &meter_likwid,
                                        &meter_sched, &meter_counters,  NULL };
+
+bool meter_asked(const struct meter_context *context, const char *name)
+{
+    const size_t n = strlen(name);
+    const char *at = context->meters ? context->meters : "";
+
+    for (; *at; at += *at == ',') {
+        const size_t word = strcspn(at, ",");
+        if (word == n && !strncmp(at, name, n))
+            return true;
+        at += word;
+    }
+    return false;
+}
 
 const char meter_not_its_turn[] = "another channel's turn";
 

@@ -35,8 +35,15 @@ struct meter_context {
     const struct host_cpu *cpu; /* NULL: not known */
     const char *events;         /* --events, or NULL: the built-in set of this CPU */
     const char *command;        /* --meter-cmd, or NULL */
+    /* Calls fn(arg) on each thread that the next sample runs on, and waits for them. NULL: the
+     * calling thread is the only one. */
+    void (*each_thread)(void *threads, void (*fn)(void *arg), void *arg);
+    void *threads;
     const char *meters; /* --meter: routes and meters asked for by name, or NULL */
 };
+
+/* Is `name` in the list --meter? */
+bool meter_asked(const struct meter_context *context, const char *name);
 
 struct meter {
     const char *name, *what;
@@ -53,10 +60,10 @@ struct meter {
 };
 
 /* All meters that run beside the clock, NULL at the end: steal (/proc/stat), frequency (cpufreq),
- * papi, sched (context switches and page faults of this process), counters (counters/counters.h for
- * both of perf_event_open and PAPI). */
+ * papi, likwid (markers, where likwid-perfctr waits for them), sched (context switches and page
+ * faults of this process), counters (counters/counters.h for both of perf_event_open and PAPI). */
 extern const struct meter *const meters[];
-extern const struct meter meter_sched, meter_steal, meter_frequency;
+extern const struct meter meter_sched, meter_steal, meter_frequency, meter_likwid;
 
 /* meter_fake.c: readings scripted by a test. */
 extern const struct meter meter_fake;
