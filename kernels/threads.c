@@ -73,28 +73,24 @@ static size_t cache_bytes(hwloc_topology_t topology, hwloc_obj_type_t level)
     return cache && cache->attr ? (size_t)cache->attr->cache.size : 0;
 }
 
-static void discover(struct cpus *cpus)
-{
-    hwloc_topology_t topology;
-    cpu_set_t allowed;
+/* threads_pin's list; none: count 0. */
+static struct {
+    int count;
+    int os[CPUS_MAX];
+} pinned;
 
-    CPU_ZERO(&allowed);
-    if (sched_getaffinity(0, sizeof allowed, &allowed))
-        CPU_SET(0, &allowed);
-    *cpus = (struct cpus){ 0 };
-    if (hwloc_topology_init(&topology) || hwloc_topology_load(topology)) {
-        fallback(cpus, &allowed);
-        return;
-    }
-    /* Round n takes the n-th usable hardware thread of every core. */
+/* One a core first: round n takes the n-th usable hardware thread of every core. */
+static void cores_first(struct cpus *cpus, hwloc_topology_t topology, const cpu_set_t *allowed)
+{
     const int cores = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
+
     for (int round = 0, found = 1; found; round++) {
         found = 0;
         for (int c = 0; c < cores; c++) {
             const hwloc_obj_t core = hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, (unsigned)c);
             int usable = 0, os;
             hwloc_bitmap_foreach_begin(
-                os, core->cpuset) if (os < CPU_SETSIZE && CPU_ISSET((size_t)os, &allowed) &&
+                os, core->cpuset) if (os < CPU_SETSIZE && CPU_ISSET((size_t)os, allowed) &&
                                       usable++ == round && cpus->units < CPUS_MAX)
             {
                 cpus->os[cpus->units++] = os;
@@ -105,11 +101,61 @@ static void discover(struct cpus *cpus)
         if (round == 0)
             cpus->cores = cpus->units;
     }
+}
+
+static void discover(struct cpus *cpus)
+{
+    hwloc_topology_t topology;
+    cpu_set_t allowed;
+
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed))
+        CPU_SET(0, &allowed);
+    *cpus = (struct cpus){ 0 };
+    const bool known = !hwloc_topology_init(&topology) && !hwloc_topology_load(topology);
+    if (pinned.count) {
+        cpus->cores = cpus->units = pinned.count;
+        memcpy(cpus->os, pinned.os, sizeof pinned.os);
+    } else if (known) {
+        cores_first(cpus, topology, &allowed);
+    }
+    if (!cpus->units) /* a topology without cores, as some containers show */
+        fallback(cpus, &allowed);
+    if (!known)
+        return;
     cpus->l1d = cache_bytes(topology, HWLOC_OBJ_L1CACHE);
     cpus->l2 = cache_bytes(topology, HWLOC_OBJ_L2CACHE);
     hwloc_topology_destroy(topology);
-    if (!cpus->units) /* a topology without cores, as some containers show */
-        fallback(cpus, &allowed);
+}
+
+int threads_pin(const int *cpus, int count, char *why, size_t why_size)
+{
+    cpu_set_t allowed;
+
+    if (count < 0 || count > CPUS_MAX) {
+        snprintf(why, why_size, "%d CPUs: at most %d", count, CPUS_MAX);
+        return -EINVAL;
+    }
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed)) {
+        snprintf(why, why_size, "sched_getaffinity: %s", strerror(errno));
+        return -errno;
+    }
+    for (int i = 0; i < count; i++) {
+        if (cpus[i] < 0 || cpus[i] >= CPU_SETSIZE || !CPU_ISSET((size_t)cpus[i], &allowed)) {
+            snprintf(why, why_size, "this process may not use CPU %d", cpus[i]);
+            return -EINVAL;
+        }
+        for (int j = 0; j < i; j++)
+            if (cpus[j] == cpus[i]) {
+                snprintf(why, why_size, "CPU %d is there twice", cpus[i]);
+                return -EINVAL;
+            }
+    }
+    for (int i = 0; i < count; i++)
+        pinned.os[i] = cpus[i];
+    pinned.count = count;
+    return 0;
 }
 
 int threads_cores(void)
@@ -128,13 +174,13 @@ int threads_units(void)
     return cpus.units;
 }
 
-static int pin(int cpu)
+static int pin(pthread_t thread, int cpu)
 {
     cpu_set_t set;
 
     CPU_ZERO(&set);
     CPU_SET((size_t)cpu, &set);
-    return sched_setaffinity(0, sizeof set, &set) ? -errno : 0;
+    return -pthread_setaffinity_np(thread, sizeof set, &set);
 }
 
 static void wait_epoch(struct worker *w, uint32_t seen)
@@ -155,7 +201,6 @@ static void *work(void *arg)
     struct worker *w = arg;
     struct threads *pool = w->pool;
 
-    pin(w->cpu); /* threads_open has tried this CPU already */
     for (uint32_t seen = 0;; seen++) {
         wait_epoch(w, seen);
         if (pool->quit)
@@ -227,7 +272,7 @@ int threads_open(struct threads **out, int count, char *why, size_t why_size)
         w->pool = pool;
         w->index = i;
         w->cpu = cpus.os[i];
-        error = pin(cpus.os[i]); /* ends on the caller's own */
+        error = pin(pthread_self(), cpus.os[i]); /* ends on the caller's own */
         if (error) {
             snprintf(why, why_size, "cannot pin a thread to CPU %d: %s", cpus.os[i],
                      strerror(-error));
@@ -243,6 +288,8 @@ int threads_open(struct threads **out, int count, char *why, size_t why_size)
             stop(pool, started);
             goto out;
         }
+        /* By this thread, after pthread_create: a preloaded one (likwid-pin's) pins there, too. */
+        pin(w->thread, w->cpu);
     }
     *out = pool;
     return 0;

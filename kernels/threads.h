@@ -20,6 +20,11 @@ typedef void threads_fn(void *arg, int index, int count);
 int threads_cores(void);
 int threads_units(void);
 
+/* From now on pools of this process take these CPUs (the OS's numbers), in this order, instead of
+ * those that hwloc shows; count 0: as before. threads_cores and threads_units are then `count`.
+ * -EINVAL with a sentence in why: a CPU that the caller may not use, or one twice. */
+int threads_pin(const int *cpus, int count, char *why, size_t why_size);
+
 /* Opens a pool of `count` threads, the caller included, and pins them all; *pool is the caller's to
  * close. 0, or -errno with a sentence in why. threads_close restores the caller's affinity. */
 int threads_open(struct threads **pool, int count, char *why, size_t why_size);

@@ -183,6 +183,64 @@ static void each_on_its_own_cpu(const void *unused)
     }
 }
 
+/* A list of CPUs turned round: each thread runs on its own of them, and may run nowhere else. */
+static void note_affinity(void *arg, int index, int count)
+{
+    struct places *places = arg;
+    cpu_set_t set;
+
+    (void)count;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof set, &set);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET((size_t)cpu, &set))
+            places->cpu[index] = CPU_COUNT(&set) == 1 && cpu == sched_getcpu() ? cpu : -1;
+}
+
+static void on_a_list(const void *unused)
+{
+    struct places places;
+    const int count = units < MANY ? units : MANY;
+    int list[MANY];
+    char why[WHY] = "";
+
+    (void)unused;
+    open_pool(count);
+    for (int i = 0; i < count; i++)
+        list[i] = threads_cpu(pool, count - 1 - i);
+    close_pool();
+    for (int n = count; n > 0; n--) {
+        check_context("%d of the list", n);
+        check_that(!threads_pin(list, n, why, sizeof why));
+        check_that(threads_units() == n && threads_cores() == n);
+        check_that(threads_open(&pool, n + 1, why, sizeof why) < 0 && why[0]);
+        open_pool(n);
+        threads_run(pool, note_affinity, &places);
+        for (int i = 0; i < n; i++)
+            check_that(places.cpu[i] == list[i] && threads_cpu(pool, i) == list[i]);
+        close_pool();
+    }
+    check_that(!threads_pin(NULL, 0, why, sizeof why));
+    check_that(threads_units() == units);
+}
+
+static void lists_refused(const void *unused)
+{
+    const int absent[] = { CPU_SETSIZE - 1 }, negative[] = { -1 };
+    char why[WHY] = "";
+    int twice[2];
+
+    (void)unused;
+    open_pool(1);
+    twice[0] = twice[1] = threads_cpu(pool, 0);
+    close_pool();
+    check_that(threads_pin(twice, 2, why, sizeof why) == -EINVAL && strstr(why, "twice"));
+    check_that(threads_pin(absent, 1, why, sizeof why) == -EINVAL && strstr(why, "may not use"));
+    check_that(threads_pin(negative, 1, why, sizeof why) == -EINVAL);
+    check_that(threads_pin(twice, 1 << 20, why, sizeof why) == -EINVAL);
+    check_that(threads_units() == units);
+}
+
 static void affinity_comes_back(const void *unused)
 {
     cpu_set_t before, after;
@@ -251,6 +309,8 @@ static void group(void)
         { "a part of the pool", part_of_the_pool },
         { "each on its own CPU", each_on_its_own_cpu },
         { "affinity comes back", affinity_comes_back },
+        { "on a list of CPUs", on_a_list },
+        { "lists that are refused", lists_refused },
     };
 
     units = threads_units();
