@@ -23,6 +23,7 @@ static void same_types(const struct liblikwid *l)
     SAME_TYPE(l->marker_register, likwid_markerRegisterRegion);
     SAME_TYPE(l->marker_start, likwid_markerStartRegion);
     SAME_TYPE(l->marker_stop, likwid_markerStopRegion);
+    SAME_TYPE(l->topology_init, topology_init);
     SAME_TYPE(l->access_mode, HPMmode);
     SAME_TYPE(l->access_cpu, HPMaddThread);
     SAME_TYPE(l->power_init, power_init);
@@ -44,6 +45,7 @@ int liblikwid_load(struct liblikwid *l, struct why *why)
         { &l->marker_register, "likwid_markerRegisterRegion" },
         { &l->marker_start, "likwid_markerStartRegion" },
         { &l->marker_stop, "likwid_markerStopRegion" },
+        { &l->topology_init, "topology_init" },
         { &l->access_mode, "HPMmode" },
         { &l->access_cpu, "HPMaddThread" },
         { &l->power_init, "power_init" },

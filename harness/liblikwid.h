@@ -19,6 +19,7 @@ struct liblikwid {
     int (*marker_register)(const char *region);
     int (*marker_start)(const char *region);
     int (*marker_stop)(const char *region);
+    int (*topology_init)(void); /* before any power call: it finds out which CPU this is */
     /* Power: energy counters of model-specific registers. */
     void (*access_mode)(int mode);
     int (*access_cpu)(int cpu);

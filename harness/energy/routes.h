@@ -6,7 +6,8 @@
 
 #include "harness/energy/energy.h"
 
-extern const struct energy_route energy_pipe, energy_powercap, energy_perf, energy_hwmon;
+extern const struct energy_route energy_pipe, energy_powercap, energy_perf, energy_likwid,
+    energy_papi, energy_hwmon;
 
 /* energy_perf that opens below a sysroot, too: a test names a PMU there that this kernel has. */
 extern const struct energy_route energy_perf_any;

@@ -21,6 +21,7 @@ void likwid_markerClose(void);
 int likwid_markerRegisterRegion(const char *region);
 int likwid_markerStartRegion(const char *region);
 int likwid_markerStopRegion(const char *region);
+int topology_init(void);
 void HPMmode(int mode);
 int HPMaddThread(int cpu);
 int power_init(int cpu);
@@ -112,6 +113,14 @@ int likwid_markerStopRegion(const char *region)
 
 /* ---- power ---- */
 
+static int topology;
+
+int topology_init(void)
+{
+    topology = 1;
+    return 0;
+}
+
 void HPMmode(int mode)
 {
     say("mode %d\n", mode);
@@ -126,6 +135,8 @@ int HPMaddThread(int cpu)
 int power_init(int cpu)
 {
     say("power %d\n", cpu);
+    if (!topology)
+        return -ENODEV;
     if (number("FAKE_LIKWID_POWER", 1))
         return 1;
     fprintf(stderr, "Cannot gather values from unit register 0x606, deactivating RAPL support\n");
