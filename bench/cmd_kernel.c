@@ -11,6 +11,7 @@
 #include "bench/energy_rows.h"
 #include "bench/roof.h"
 #include "bench/rows.h"
+#include "bench/simulate.h"
 #include "bench/slot.h"
 #include "bench/verify.h"
 #include "kernels/cpu.h"
@@ -49,6 +50,7 @@ struct table {
     int count;
     struct workload workloads[RUN_WORKLOADS_MAX];
     int64_t cells[RUN_WORKLOADS_MAX];
+    const struct slot_calls *calls[RUN_WORKLOADS_MAX]; /* NULL: a roof */
     union {
         struct roof_arg roof;
         struct slot_calls calls;
@@ -182,6 +184,7 @@ static void add_roof(struct table *t, struct roof *roof, enum roof_metric metric
 
     t->args[i].roof = (struct roof_arg){ roof, metric };
     t->workloads[i] = roof_workload(&t->args[i].roof);
+    t->calls[i] = NULL;
     t->cells[i] = roof_cell(roof, metric, partner);
 }
 
@@ -212,11 +215,31 @@ static void add_threads(struct group *g, struct table *t, int index,
                        verdict->why);
             continue;
         }
+        t->calls[n] = calls;
         t->workloads[n] = slot_workload(calls);
         /* Long samples are few: they even out what disturbs them. */
         if (!run->config->repetitions && calls->call_ns > SLOW_NS)
             t->workloads[n].repetitions = 7;
         t->count++;
+    }
+}
+
+/* --meter cachegrind: once a slot, for its cells at every thread count. */
+static void simulate_table(struct group *g, const struct table *t)
+{
+    for (int s = 0; s < g->slot_count; s++) {
+        struct simulation simulation;
+        bool done = false;
+        for (int i = 0; i < t->count && !g->run->broken && !run_stop; i++) {
+            if (!t->calls[i] || t->calls[i]->slot != &g->slots[s])
+                continue;
+            if (!done) {
+                run_progress(g->run, "%s below cachegrind", t->workloads[i].name);
+                simulate_calls(t->calls[i], &simulation);
+            }
+            done = true;
+            simulate_store(g->run, t->cells[i], &simulation);
+        }
     }
 }
 
@@ -239,7 +262,10 @@ static int measure_batch(struct group *g, const struct matrix_shape *shape, cons
         add_threads(g, &table, t, shape, acts);
     if (run->broken)
         return run->broken;
-    return run_measure(run, table.workloads, table.cells, table.count, &plan);
+    const int error = run_measure(run, table.workloads, table.cells, table.count, &plan);
+    if (!error && meter_asked(&run->context, SIMULATE_METER))
+        simulate_table(g, &table);
+    return run->broken ? run->broken : error;
 }
 
 static int batch_max(const struct config *config)
@@ -384,6 +410,7 @@ int cmd_kernel(const struct config *config)
         "rounds. `scaling`: against the fewest threads of the same rounds. `J/call`: gross, of the "
         "whole machine's counted domains, with the standard uncertainty.",
         "J/call", NULL);
+    simulate_show(run.outputs, rows);
     json_decref(rows);
     return run_close(&run);
 }

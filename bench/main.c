@@ -7,6 +7,7 @@
 #include "config.h"
 #include "bench/command.h"
 #include "bench/names.h"
+#include "bench/simulate.h"
 
 enum { WHY_MAX = 400 };
 
@@ -120,6 +121,9 @@ int main(int argc, char **argv)
         return describe("help", NULL);
     if (strcmp(word, "help") == 0 || strcmp(word, "man") == 0)
         return describe(word, argc > 2 ? argv[2] : NULL);
+
+    if (strcmp(word, "simulate") == 0) /* not in the table: this program starts it, no user does */
+        return simulate_main(argc - 2, argv + 2);
 
     const struct command *command = find_command(word);
     if (!command)

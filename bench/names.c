@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "bench/simulate.h"
 #include "harness/energy/energy.h"
 #include "harness/meter.h"
 #include "harness/nearest.h"
@@ -148,6 +149,7 @@ static int check_meters(const char *list, char *why, size_t why_size)
         names[count++] = meters[i]->name;
     for (int i = 0; energy_routes[i]; i++)
         names[count++] = energy_routes[i]->name;
+    names[count++] = SIMULATE_METER;
     for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         char word[60];
         bool found = false;

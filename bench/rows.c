@@ -7,6 +7,7 @@
 #include "bench/energy_rows.h"
 #include "bench/profile.h"
 #include "bench/roofline.h"
+#include "bench/simulate.h"
 #include "bench/table.h"
 #include "harness/stats.h"
 
@@ -14,6 +15,8 @@ enum { TEXT_MAX = 200 };
 
 /* A sample that meters took more of is remarked on. */
 static const double OVERHEAD_MAX = 0.005;
+
+const char rows_not_recorded[] = "not recorded";
 
 /* ---- reading ---- */
 
@@ -72,7 +75,7 @@ double rows_value(sqlite3 *db, int64_t cell, const char *metric, char *reason)
     double value = NAN;
 
     if (reason)
-        snprintf(reason, ROWS_REASON_MAX, "not recorded");
+        snprintf(reason, ROWS_REASON_MAX, "%s", rows_not_recorded);
     if (sqlite3_prepare_v2(db, "SELECT value, reason FROM value WHERE cell = ?1 AND metric = ?2",
                            -1, &statement, NULL))
         return NAN;
@@ -330,6 +333,7 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
     value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
     json_object_set_new(row, "calls", json_integer((json_int_t)calls));
     energy_members(row, db, cell_id(cell), calls);
+    json_object_set_new(row, "simulated", simulate_object(db, cell_id(cell)));
     copy_columns(row, cell, (const char *const[]){ "model", "cache", "provenance", NULL });
     finish_row(row, db, cell, &t, roofline.share, machine, build);
     free(t.ns);

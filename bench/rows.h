@@ -24,6 +24,7 @@ double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n);
 enum { ROWS_REASON_MAX = 800 };
 double rows_value(sqlite3 *db, int64_t cell, const char *metric,
                   char *reason /* (ROWS_REASON_MAX) */);
+extern const char rows_not_recorded[]; /* the reason where there is no such value at all */
 
 /* A column as text: "" where it is NULL; as long as the row. */
 const char *rows_text(sqlite3_stmt *statement, int column);

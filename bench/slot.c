@@ -25,8 +25,7 @@ int64_t slot_bytes(const struct slot *s, const struct run *run, struct dims d)
     return (int64_t)copies_of(s, run, d) * (int64_t)packed_bytes(s->family, d.rows, d.cols);
 }
 
-/* One row panel of random elements; about a third of the trits are 0. */
-static void random_elements(const struct family *f, void *dst, size_t n, uint64_t seed)
+void slot_elements(const struct family *f, void *dst, size_t n, uint64_t seed)
 {
     uint16_t *half = dst;
     int8_t *byte = dst;
@@ -68,7 +67,7 @@ static void fill_share(void *arg, int index, int count)
     for (int row = rows.first; row < rows.last; row += PANEL_ROWS) {
         char *to = s->data + (size_t)(row / PANEL_ROWS) * panel;
         const int left = rows.last - row < PANEL_ROWS ? rows.last - row : PANEL_ROWS;
-        random_elements(s->family, elements, n, job->seed + (uint64_t)row);
+        slot_elements(s->family, elements, n, job->seed + (uint64_t)row);
         s->family->pack(to, elements, left, s->dims.cols);
         for (int i = 1; i < s->count; i++)
             memcpy(to + (size_t)i * one, to, panel);

@@ -25,6 +25,9 @@ struct slot {
     struct reading huge_share;
 };
 
+/* n random elements to be packed; about a third of the trits are 0. */
+void slot_elements(const struct family *f, void *dst, size_t n, uint64_t seed);
+
 /* What the copies of a shape take: --cache cold rotates over 8 times the last-level cache. */
 int64_t slot_bytes(const struct slot *s, const struct run *run, struct dims d);
 
