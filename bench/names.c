@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "bench/simulate.h"
 #include "harness/energy/energy.h"
@@ -10,10 +11,11 @@
 #include "harness/nearest.h"
 #include "kernels/cpu.h"
 #include "kernels/kernel.h"
+#include "kernels/pin.h"
 #include "kernels/threads.h"
 #include "model/model.h"
 
-enum { NAMES_MAX = 128 };
+enum { NAMES_MAX = 128, CPUS_MAX = 1024 };
 
 const char *const names_items[] = { "table1", "table3", "fig2", "fig3", "power", NULL };
 
@@ -180,6 +182,25 @@ int names_check(struct config *config, char *why, size_t why_size)
     if (!error)
         error = check_meters(config->meters, why, why_size);
     return error;
+}
+
+int names_pin(const struct config *config, char *why, size_t why_size)
+{
+    const char *name = config->threads_pin ? "--threads " : "--pin ", *text = config->pin;
+    int cpus[CPUS_MAX], count;
+    char said[300];
+    if (!text && getenv("LIKWID_MODE")) {
+        name = "LIKWID_THREADS=";
+        text = getenv("LIKWID_THREADS");
+    }
+    if (!text)
+        return 0;
+    count = pin_parse(text, cpus, CPUS_MAX, said, sizeof said);
+    if (count < 0) {
+        snprintf(why, why_size, "%s%s", name, said);
+        return -EINVAL;
+    }
+    return threads_pin(cpus, count, why, why_size);
 }
 
 static void add_thread_count(struct int_list *list, int64_t count)

@@ -19,6 +19,10 @@ const char *names_nearest(const char *word, const char *const *names, int count)
  * kernel for. 0, or -EINVAL with one line in why. */
 int names_check(struct config *config, char *why, size_t why_size);
 
+/* Pins the pools to come to the CPUs of --pin, else to those that likwid-perfctr -m counts
+ * ($LIKWID_THREADS). 0, or -EINVAL with one line in why. */
+int names_pin(const struct config *config, char *why, size_t why_size);
+
 /* Turns the words all, phys and pow2 of --threads into numbers (and clears their flags), drops
  * doubles, and refuses more threads than this process may use. 0, or -EINVAL with one line in
  * why. */

@@ -124,6 +124,11 @@ static int parse_int_list(void *field, struct config *config, const struct word 
     bool threads = w->row->kind == OPTION_THREADS;
     const char *text = w->value;
     int error = 0;
+    if (threads && isupper((unsigned char)*text)) { /* likwid's N, S0, E:N:2: see names_pin */
+        config->pin = text;
+        config->threads_pin = true;
+        return 0;
+    }
     for (;;) {
         if (!threads || !thread_word(config, &text))
             error = parse_range(field, &text, w);

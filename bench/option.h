@@ -50,6 +50,8 @@ struct config {
     struct int_list threads, prompts, gens, depths, batches, ubatches, parallel;
     struct pair_list prompt_gens;
     bool threads_all, threads_phys, threads_pow2;
+    const char *pin;  /* --pin, or --threads with a list of CPUs (threads_pin); or NULL */
+    bool threads_pin;
     int64_t rows, cols;  /* --shape RxC; 0: none */
     int64_t repetitions; /* 0: the command's own */
     uint64_t seed;

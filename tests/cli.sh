@@ -3,13 +3,14 @@
 # The program from outside: exit statuses, one-line messages, nothing but the machine format on
 # standard output, databases untouched by wrong command lines. TAP.
 # Arguments: the program, the JSON reader (rows.c), the source root, the database reader (sql.c), the
-# tree whose counters advance (energy_fixture_main.c).
+# tree whose counters advance (energy_fixture_main.c), the directory of fake libraries.
 set -u
 program=$(realpath "$1")
 rows=$(realpath "$2")
 root=$(realpath "$3")
 sql=$(realpath "$4")
 fixture=$(realpath "$5")
+fake=$(realpath "$6")
 dir=$(mktemp -d)
 mounted=
 writer=
@@ -104,6 +105,11 @@ refused "unknown item" "tabel1.*did you mean table1" paper --only tabel1
 refused "unknown list" "model.*did you mean models" list model
 refused "-t 0" "-t 0.*1 to" model -t 0
 refused "more threads than there are" "4000.*this process may use [0-9]* hardware" model -t 4000
+refused "--pin with a bad character" "--pin 0,x: character 3: expected a number" kernel --pin 0,x
+refused "--pin of more than there is" "--pin E:N:4000: character 3: 4000 threads need" roof --pin E:N:4000
+refused "--pin with a CPU twice" "--pin N:0@N:0: character 7: CPU [0-9]* a second time" model --pin N:0@N:0
+refused "-t with a domain that is not there" "--threads S99: character 1: there is no domain S99" kernel -t S99
+refused "more threads than --pin has CPUs" "--threads 2: this process may use 1 hardware thread" kernel --pin N:0 -t 2
 refused "-p -1" "-p -1.*0 to" model -p -1
 refused "-n 99999999999" "-n 99999999999.*0 to" model -n 99999999999
 refused "-n x" "-n x" model -n x
@@ -337,6 +343,44 @@ else
     [ "$(grep -c '^1.*\].null' table)" -eq 4 ] && [ "$(grep -c '^2.*\].[0-9]' table)" -eq 4 ]
     ok "roof: scaling of two threads against one" $?
 fi
+
+# ---- libraries on request ----
+
+LD_DEBUG=files LD_DEBUG_OUTPUT=$dir/loaded run kernel --shape 64x64 -f i8 --pin N:0 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" threads status >table 2>>"$err" && grep -q "^1.ok$" table
+ok "--pin: as many threads as CPUs" $?
+run kernel --shape 64x64 -f i8 -t E:N:1 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" threads status >table 2>>"$err" && grep -q "^1.ok$" table
+ok "-t with likwid's notation" $?
+cat loaded.* >loaded 2>/dev/null
+if ! grep -q libhwloc loaded; then
+    skip "a run that does not ask for them loads neither likwid nor PAPI" "LD_DEBUG shows no files"
+else
+    ! grep -e liblikwid -e libpapi loaded >&2
+    ok "a run that does not ask for them loads neither likwid nor PAPI" $?
+fi
+rm -f loaded*
+cpu=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')
+LD_LIBRARY_PATH=$fake FAKE_LIKWID_LOG=$dir/markers LIKWID_MODE=0 LIKWID_FILEPATH=$dir/m LIKWID_EVENTS=e \
+    LIKWID_THREADS=$cpu run kernel --shape 64x64 -f i8 --isa c -r 2 -o json --db "$db"
+if ! [ -s markers ]; then
+    skip "markers around each sample, on the CPU that likwid counts" "likwid is off in this build"
+else
+    awk -v cpu="$cpu" -v region=i8_c_gemv_64x64_b1_t1 '
+        $1 == "start" && $2 == region { starts++; open++ }
+        $1 == "stop" && $2 == region { stops++; open-- }
+        ($1 == "start" || $1 == "stop") && $2 != "empty" && $3 != cpu { bad = 1 } # empty: before the pool
+        open < 0 || open > 1 { bad = 1 }
+        END { exit bad || open || starts < 3 || starts != stops || $1 != "close" }' markers &&
+        [ $code -eq 0 ]
+    ok "markers around each sample, on the CPU that likwid counts" $?
+fi
+
+run kernel --shape 64x64 -f i8 --isa c --meter cachegrind -t 1 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" simulated >table 2>>"$err" && grep -q \
+    -e '"instructions_per_call":[1-9][0-9.]*,.*"ll_misses_per_call":64.0,"reason":null' \
+    -e '"instructions_per_call":null.*"reason":"[a-z ]*\(valgrind\|sanitizers\)' table
+ok "--meter cachegrind: a call's instructions and misses, or why not" $?
 
 # Every kernel that this CPU has is timed once, so that the path cannot rot.
 run kernel --shape 640x320 -b 1,64 -t $threads --isa all --cache warm -r 1 -o json --db "$db"

@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include "harness/store.h"
 
-const struct energy_route *const energy_routes[] = { &energy_pipe, &energy_powercap, &energy_perf,
-                                                     &energy_likwid, &energy_papi, &energy_hwmon,
-                                                     NULL };
+const struct energy_route *const energy_routes[] = {
+    &energy_pipe, &energy_powercap, &energy_perf, &energy_likwid, &energy_papi, &energy_hwmon, NULL
+};
 
 const char *routes_provenance(const struct meter_context *context)
 {
