@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/passes.h"
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,19 +56,35 @@ int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, 
                      (size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
 }
 
+/* The experts of a layer that `tokens` tokens meet, when each chooses by chance: what synthetic
+ * weights do. Exact for one token. */
+static double experts_met(const struct shape *s, int tokens)
+{
+    return s->experts * (1 - pow(1 - (double)s->experts_used / s->experts, tokens));
+}
+
+/* Of one layer: the experts that a decode step of `parallel` tokens leaves alone. */
+static double unread_experts_bytes(const struct pass_spec *spec, int parallel)
+{
+    const struct shape *s = spec->shape;
+
+    return (s->experts - experts_met(s, parallel)) * (double)model_expert_bytes(s, spec->family);
+}
+
 int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *test)
 {
     const struct shape *s = spec->shape;
     const size_t row = (size_t)s->hidden * sizeof(uint16_t);
     const bool one = s->tied_embeddings && spec->head == &f16; /* one matrix, read by the head */
     const size_t unread = one ? 0 : (size_t)s->vocab * row;
-    const size_t weights = weights_of(spec, s->layers) - unread + row;
+    const double weights = (double)(weights_of(spec, s->layers) - unread + row) -
+                           s->layers * unread_experts_bytes(spec, test->parallel);
     const double position = (double)session_position_bytes(s, spec->kv);
     const double depth = test->n_depth + (test->n_gen + 1) / 2.0; /* the mean of the steps */
 
     if (!test->n_gen)
         return 0; /* a prompt is bound by its operations */
-    return (int64_t)(test->n_gen * ((double)weights + test->parallel * depth * position));
+    return (int64_t)(test->n_gen * (weights + test->parallel * depth * position));
 }
 
 int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test)
@@ -76,12 +93,13 @@ int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test
     const double tokens = (double)test->parallel * (test->n_prompt + test->n_gen);
     const double heads = (double)test->parallel * (test->n_gen ? test->n_gen : 1);
 
-    return (int64_t)(2 * (shape_linear_weights(s) * tokens + heads * s->vocab * s->hidden));
+    return (int64_t)(2 * (shape_active_weights(s) * tokens + heads * s->vocab * s->hidden));
 }
 
 int pass_cycled_layers(const struct pass_spec *spec, int64_t llc_bytes)
 {
-    const int64_t layer = (int64_t)(weights_of(spec, 2) - weights_of(spec, 1));
+    const int64_t layer = (int64_t)((double)(weights_of(spec, 2) - weights_of(spec, 1)) -
+                                    unread_experts_bytes(spec, 1));
     const int64_t layers = (CACHE_FACTOR * llc_bytes + layer - 1) / layer;
     const int64_t wanted = layers > RESIDENT_MIN ? layers : RESIDENT_MIN;
 
@@ -188,7 +206,7 @@ static int check_kernels(struct loaded *l, uint64_t seed)
     int error =
         verify_matrix(m->head_family, m->head_kernel, &m->head, seed, l->why, sizeof l->why);
 
-    for (int i = 0; i < LINEARS && !error; i++)
+    for (int i = 0; i < shape_linears(m->shape) && !error; i++)
         error = verify_matrix(m->family, m->kernel, &m->layers[0].linear[i], seed, l->why,
                               sizeof l->why);
     return error;
@@ -317,6 +335,16 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
               m->family->element == ELEMENT_TRIT ? NULL : "not a ternary format");
 }
 
+/* How many experts a layer read, in the mean over all passes of the cell, warm-up included. */
+static void store_experts(struct run *run, int64_t cell, const struct loaded *l)
+{
+    const struct session *s = l->session;
+
+    if (l->model->shape->experts > 1 && s->layers_run)
+        run_value(run, cell, "experts_read", (double)s->experts_read / (double)s->layers_run, "1",
+                  PROVENANCE_MEASURED, NULL);
+}
+
 /* As many passes as there were samples, the formats in turn, apart from the samples. */
 static void profile_test(struct run *run, const struct workload *workloads, const int64_t *cells,
                          int count, int repetitions)
@@ -372,6 +400,7 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
         snprintf(l->region, sizeof l->region, "%s_%s_p%d_n%d_d%d_b%d_x%d", l->spec->shape->name,
                  l->spec->family->name, test->n_prompt, test->n_gen, test->n_depth, test->batch,
                  test->parallel);
+        l->session->experts_read = l->session->layers_run = 0;
         store_footprint(run, cell, l);
         if (test->n_depth)
             session_fill(l->session, test->n_depth, run->config->seed);
@@ -390,6 +419,8 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
         error = run_measure(run, workloads, cells, n, &plan);
     else if (have_roof)
         run_status(run, cells[0], "skipped", "nothing to compare with");
+    for (int i = have_roof; i < n && !error && !run->broken; i++)
+        store_experts(run, cells[i], workloads[i].arg);
     if (run->config->profile && !error && !run->broken)
         profile_test(run, workloads + have_roof, cells + have_roof, n - have_roof,
                      test->repetitions);

@@ -371,8 +371,10 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
         "n_depth",         "batch",  "parallel", "threads", "status",   "provenance",
         "layers_resident", "layers", "kv",       "head",    NULL
     };
-    static const char *const values[] = { "weights_bytes",  "kv_bytes",   "scratch_bytes",
-                                          "rss_peak_bytes", "zero_share", NULL };
+    static const char *const values[] = {
+        "weights_bytes", "kv_bytes", "scratch_bytes", "rss_peak_bytes", "zero_share",
+        "experts_read",  NULL
+    };
     json_t *row = json_object(), *source = json_object();
     const struct roofline roofline = roofline_of(db, cell_id(cell));
     struct times t = times_of(db, cell_id(cell));

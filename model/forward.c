@@ -5,7 +5,9 @@
  *     h += Wo attention(Wq x, Wk x, Wv x)            x = norm(h)
  *     h += Wdown (silu(Wgate x) * Wup x)             x = norm(h)
  *
- * and a BitNet b1.58 layer has a norm before Wo and before Wdown besides. Families with int8
+ * and a BitNet b1.58 layer has a norm before Wo and before Wdown besides. A layer with experts has
+ * several Wgate, Wup, Wdown; a token goes through those that its router chooses, and h gains their
+ * outputs by the router's weights; a dense layer is one expert without a router. Families with int8
  * activations quantise them right before each linear layer, which is right after its norm (Training
  * Tips, "RMSNorm is placed outside BitLinear"). Embedding, LM head, norms, softmax, attention's two
  * products and the KV cache stay in high precision. */
@@ -21,10 +23,10 @@ const char *const part_names[PARTS] = {
     [PART_ROPE] = "rope_kv",
     [PART_ATTENTION] = "attention",
     [PART_O] = "linear_o",
+    [PART_ROUTER] = "router",
     [PART_GATE_UP] = "linear_gate_up",
     [PART_ACTIVATION] = "activation",
     [PART_DOWN] = "linear_down",
-
     [PART_HEAD] = "head",
 };
 
@@ -36,11 +38,11 @@ static void attention_block(struct session *s, const struct batch *b, int l, con
     struct acts x =
         ops_prepare(s, act, c->h, c->tokens, c->hidden_stride, w->attn_norm, shape->hidden);
     const struct product qkv[] = {
-        { c->q, NULL, c->q_stride, &w->linear[LINEAR_Q] },  /* (tokens, heads * dim) */
-        { c->k, NULL, c->kv_stride, &w->linear[LINEAR_K] }, /* (tokens, kv_heads * dim) */
-        { c->v, NULL, c->kv_stride, &w->linear[LINEAR_V] },
+        { c->q, NULL, c->q_stride, &w->linear[LINEAR_Q], NULL },  /* (tokens, heads * dim) */
+        { c->k, NULL, c->kv_stride, &w->linear[LINEAR_K], NULL }, /* (tokens, kv_heads * dim) */
+        { c->v, NULL, c->kv_stride, &w->linear[LINEAR_V], NULL },
     };
-    const struct product o = { c->out, c->h, c->hidden_stride, &w->linear[LINEAR_O] };
+    const struct product o = { c->out, c->h, c->hidden_stride, &w->linear[LINEAR_O], NULL };
 
     ops_linear(s, PART_QKV, s->model->kernel, qkv, 3, &x);
     ops_rotate_and_store(s, b, l);
@@ -50,24 +52,44 @@ static void attention_block(struct session *s, const struct batch *b, int l, con
     ops_linear(s, PART_O, s->model->kernel, &o, 1, &x);
 }
 
+/* Expert e, on its tokens. */
+static void expert(struct session *s, const struct layer *w, int e, const struct acts *x)
+{
+    const struct shape *shape = s->model->shape;
+    struct scratch *c = s->scratch;
+    const struct wmat *linear = w->linear + EXPERT_LINEARS * e;
+    const float *sub_norm = w->ffn_sub_norm ? w->ffn_sub_norm + e * shape->intermediate : NULL;
+    const struct pair *pair = shape->experts > 1 ? c->pair + c->first[e] : NULL;
+    const struct product gate_up[] = {
+        { c->gate, NULL, c->ffn_stride, &linear[LINEAR_GATE], NULL }, /* (tokens, intermediate) */
+        { c->up, NULL, c->ffn_stride, &linear[LINEAR_UP], NULL },
+    };
+    const struct product down = { c->out, c->h, c->hidden_stride, &linear[LINEAR_DOWN], pair };
+
+    ops_linear(s, PART_GATE_UP, s->model->kernel, gate_up, 2, x);
+    ops_gate(s, x->count);
+    const struct acts gated = ops_prepare(s, s->model->family->act, c->gate, x->count,
+                                          c->ffn_stride, sub_norm, shape->intermediate);
+    ops_linear(s, PART_DOWN, s->model->kernel, &down, 1, &gated);
+}
+
 static void ffn_block(struct session *s, const struct layer *w)
 {
     const struct shape *shape = s->model->shape;
     struct scratch *c = s->scratch;
-    const enum act_kind act = s->model->family->act;
-    struct acts x =
-        ops_prepare(s, act, c->h, c->tokens, c->hidden_stride, w->ffn_norm, shape->hidden);
-    const struct product gate_up[] = {
-        { c->gate, NULL, c->ffn_stride, &w->linear[LINEAR_GATE] }, /* (tokens, intermediate) */
-        { c->up, NULL, c->ffn_stride, &w->linear[LINEAR_UP] },
-    };
-    const struct product down = { c->out, c->h, c->hidden_stride, &w->linear[LINEAR_DOWN] };
+    const bool dense = shape->experts == 1;
+    struct acts x = ops_prepare(s, dense ? s->model->family->act : ACT_F32, c->h, c->tokens,
+                                c->hidden_stride, w->ffn_norm, shape->hidden);
 
-    ops_linear(s, PART_GATE_UP, s->model->kernel, gate_up, 2, &x);
-    ops_gate(s);
-    x = ops_prepare(s, act, c->gate, c->tokens, c->ffn_stride, w->ffn_sub_norm,
-                    shape->intermediate);
-    ops_linear(s, PART_DOWN, s->model->kernel, &down, 1, &x);
+    if (!dense)
+        x = ops_route(s, &w->router, &x);
+    for (int e = 0; e < shape->experts; e++) {
+        const struct acts mine = ops_expert(s, &x, e);
+        if (!mine.count)
+            continue;
+        expert(s, w, e, &mine);
+        s->experts_read++;
+    }
 }
 
 /* Every token's position in its sequence; -EINVAL when one is out of range. */
@@ -137,7 +159,8 @@ static void head(struct session *s, float *logits)
             continue;
         const struct acts x = ops_prepare(s, m->head_family->act, c->out, rows, c->hidden_stride,
                                           m->final_norm, hidden);
-        const struct product p = { logits + (size_t)first * (size_t)vocab, NULL, vocab, &m->head };
+        const struct product p = { logits + (size_t)first * (size_t)vocab, NULL, vocab, &m->head,
+                                   NULL };
         ops_linear(s, PART_HEAD, m->head_kernel, &p, 1, &x);
         first += rows;
     }
@@ -160,6 +183,7 @@ int forward(struct session *s, const struct batch *b, float *logits)
             return -EINTR;
         attention_block(s, b, l, w);
         ffn_block(s, w);
+        s->layers_run++;
     }
     memcpy(s->length, s->scratch->next, (size_t)s->plan.sequences * sizeof *s->length);
     if (logits)

@@ -22,20 +22,31 @@
 enum activation { SILU, RELU2 };
 
 struct shape {
-    const char *name, *family; /* family: paper, llama, 1bitllm, msft, hf, tii, dummy */
+    const char *name, *family; /* family: a name of shape_families */
     int hidden, intermediate, layers, heads, kv_heads, head_dim, vocab;
     double rope_theta;
     enum activation activation;
     bool sub_norms;       /* the ternary graph norms before o and before down */
     bool tied_embeddings; /* the LM head is the embedding */
+    int experts;          /* feed-forward networks of a layer; 1: a dense model, without a router */
+    int experts_used;     /* by each token */
 };
 extern const struct shape shapes[]; /* name NULL at the end */
 
-const struct shape *shape_find(const char *name);   /* NULL: no such name */
-double shape_linear_weights(const struct shape *s); /* weights of all linear layers */
+/* Whose shapes they are. */
+struct shape_family {
+    const char *name, *source;
+};
+extern const struct shape_family shape_families[]; /* name NULL at the end */
+
+const struct shape *shape_find(const char *name);               /* NULL: no such name */
+const struct shape_family *shape_family_find(const char *name); /* NULL: no such name */
+double shape_linear_weights(const struct shape *s); /* weights of all linear layers and routers */
+double shape_active_weights(const struct shape *s); /* those that one token meets */
 double shape_parameters(const struct shape *s);     /* with embedding and head, without norms */
 
-/* The linear matrices of one layer, in the order of a pass. */
+/* The linear matrices of one layer, in the order of a pass. A further expert's gate, up and down
+ * follow: matrix LINEAR_UP + EXPERT_LINEARS * e is up of expert e. */
 enum linear {
     LINEAR_Q,
     LINEAR_K,
@@ -44,30 +55,35 @@ enum linear {
     LINEAR_GATE,
     LINEAR_UP,
     LINEAR_DOWN,
-    LINEARS
+    LINEARS,
+    EXPERT_LINEARS = LINEARS - LINEAR_GATE
 };
 extern const char *const linear_names[LINEARS];
 struct dims {
     int rows, cols;
 };
-struct dims shape_linear(const struct shape *s, enum linear which);
+int shape_linears(const struct shape *s); /* of a layer, all experts' */
+struct dims shape_linear(const struct shape *s, int which);
 
 /* ---- synth.c: weights ---- */
 
 struct layer {
-    struct wmat linear[LINEARS];
-    const float *attn_norm, *ffn_norm;         /* (hidden) */
-    const float *attn_sub_norm, *ffn_sub_norm; /* (heads * head_dim), (intermediate); or NULL */
+    struct wmat *linear;               /* (shape_linears) */
+    struct wmat router;                /* f16 (experts, hidden); data NULL in a dense model */
+    const float *attn_norm, *ffn_norm; /* (hidden) */
+    const float *attn_sub_norm;        /* (heads * head_dim), or NULL */
+    const float *ffn_sub_norm;         /* (experts, intermediate), or NULL */
 };
 
 struct model {
     const struct shape *shape;
     const struct family *family, *head_family; /* of the linear layers, of the LM head */
-    const struct kernel *kernel, *head_kernel;
+    const struct kernel *kernel, *head_kernel, *router_kernel;
     const struct act_kernels *act;
     uint64_t seed;
     int layers_resident;  /* R; layer l runs on weights l mod R */
     struct layer *layers; /* (layers_resident) */
+    struct wmat *linears; /* (layers_resident, shape_linears) */
     struct wmat head;     /* (vocab, hidden) */
     const uint16_t
         *embedding;          /* FP16 (vocab, hidden); NULL: tied, and rows come from an f16 head */
@@ -84,10 +100,13 @@ struct model {
  * that is tied to a head of another family than f16 is stored beside it, in FP16. */
 size_t model_bytes(const struct shape *s, const struct family *f, const struct family *head,
                    int resident);
+/* One expert of one layer. */
+size_t model_expert_bytes(const struct shape *s, const struct family *f);
 
 /* Builds seeded synthetic weights in packed form, in parallel, each part first touched by the
  * thread that will read it. The latent matrix is the same for every format: f16 stores it, i8
- * rounds it by row, the ternary families store its absmean quantisation. `isa` NULL: the best that
+ * rounds it by row, the ternary families store its absmean quantisation. Routers are f16 in all of
+ * them, and as random as the rest: which experts a token meets is chance. `isa` NULL: the best that
  * `cpu` has. 0; -ENOMEM or -ENOTSUP with a sentence in why. The caller closes *model. */
 int model_build(struct model **model, const struct shape *s, const struct family *f,
                 const struct family *head, const char *isa, unsigned cpu, int resident,
@@ -97,8 +116,9 @@ void model_close(struct model *model);
 /* The latent weights of one row of a linear matrix, as model_build packs them: for tests. dst is
  * (cols) elements of the family's kind; *scale is the row's (or the tensor's) scale. */
 void model_latent_row(const struct shape *s, const struct family *f, uint64_t seed, int layer,
-                      enum linear which, int row, void *dst, float *scale);
-/* The same for the head, and for the embedding, FP16 (hidden). */
+                      int which, int row, void *dst, float *scale);
+/* The same for the head; and for the router and the embedding, FP16 (hidden). */
+void model_latent_router(const struct shape *s, uint64_t seed, int layer, int row, uint16_t *dst);
 void model_latent_head(const struct shape *s, const struct family *head, uint64_t seed, int row,
                        void *dst, float *scale);
 void model_latent_embedding(const struct shape *s, uint64_t seed, int row, uint16_t *dst);
@@ -112,7 +132,8 @@ enum part {
     PART_QKV,
     PART_ROPE, /* and storing k and v */
     PART_ATTENTION,
-    PART_O, /* and its residual, as that of down */
+    PART_O,      /* and its residual, as that of down */
+    PART_ROUTER, /* and sorting the tokens by expert; nothing in a dense model */
     PART_GATE_UP,
     PART_ACTIVATION, /* silu(gate) * up */
     PART_DOWN,
@@ -144,6 +165,8 @@ struct session {
     float *k_scale, *v_scale; /* (layers, sequences, kv_heads, positions); KV_F16: NULL */
     int head_stride;          /* head_dim rounded up to 8 */
     size_t kv_bytes, scratch_bytes;
+    int64_t layers_run;         /* by all passes; may be set to 0 between them, as the next */
+    int64_t experts_read;       /* by all passes: experts with a token, of each layer */
     struct profile *profile;    /* what passes add their parts to; NULL: the clock is not read */
     const volatile int *cancel; /* set from outside, e.g. by a signal: the pass ends with -EINTR */
     struct scratch *scratch;    /* session.c and forward.c */

@@ -82,6 +82,23 @@ struct linear_job {
     const struct acts *x;
 };
 
+/* Columns `rows` of the residual gain those of y. */
+static void add_residual(const struct act_kernels *act, const struct product *p, int tokens,
+                         struct range rows)
+{
+    for (int t = 0; t < tokens; t++) {
+        const float *y = p->y + (size_t)t * (size_t)p->ldy;
+        if (!p->pair) {
+            act->add(p->residual + (size_t)t * (size_t)p->ldy + rows.first, y + rows.first,
+                     rows.last - rows.first);
+            continue;
+        }
+        float *residual = p->residual + (size_t)p->pair[t].token * (size_t)p->ldy;
+        for (int r = rows.first; r < rows.last; r++)
+            residual[r] += p->pair[t].weight * y[r];
+    }
+}
+
 static void linear_share(void *arg, int index, int count)
 {
     const struct linear_job *job = arg;
@@ -93,10 +110,8 @@ static void linear_share(void *arg, int index, int count)
             job->kernel->gemv(p->y, p->w, job->x, rows.first, rows.last);
         else
             job->kernel->gemm(p->y, p->ldy, p->w, job->x, rows.first, rows.last);
-        for (int t = 0; p->residual && t < job->x->count; t++) {
-            const size_t at = (size_t)t * (size_t)p->ldy + (size_t)rows.first;
-            job->s->model->act->add(p->residual + at, p->y + at, rows.last - rows.first);
-        }
+        if (p->residual)
+            add_residual(job->s->model->act, p, job->x->count, rows);
     }
 }
 
@@ -238,22 +253,30 @@ void ops_attend(struct session *s, const struct batch *b, int layer)
 
 /* ---- element by element ---- */
 
+struct gate_job {
+    const struct session *s;
+    int tokens;
+};
+
 static void gate_share(void *arg, int index, int count)
 {
-    const struct session *s = arg;
-    const struct scratch *c = s->scratch;
-    const struct shape *shape = s->model->shape;
-    gate_fn *gate = shape->activation == SILU ? s->model->act->silu : s->model->act->relu2;
+    const struct gate_job *job = arg;
+    const struct act_kernels *act = job->s->model->act;
+    const struct scratch *c = job->s->scratch;
+    const struct shape *shape = job->s->model->shape;
+    gate_fn *gate = shape->activation == SILU ? act->silu : act->relu2;
     const struct range columns = threads_share(shape->intermediate, 64, index, count);
 
-    for (int t = 0; t < c->tokens; t++) {
+    for (int t = 0; t < job->tokens; t++) {
         const size_t at = (size_t)t * (size_t)c->ffn_stride + (size_t)columns.first;
         gate(c->gate + at, c->gate + at, c->up + at, columns.last - columns.first);
     }
 }
 
-void ops_gate(struct session *s)
+void ops_gate(struct session *s, int tokens)
 {
-    threads_run(s->pool, gate_share, s);
+    struct gate_job job = { s, tokens };
+
+    threads_run(s->pool, gate_share, &job);
     ops_lap(s, PART_ACTIVATION);
 }

@@ -7,6 +7,12 @@
 
 #include "model/model.h"
 
+/* A token and one of the experts that it meets: its residual gains weight * y. */
+struct pair {
+    int token;
+    float weight;
+};
+
 struct scratch {
     int tokens; /* of this pass */
     int hidden_stride, q_stride, kv_stride, ffn_stride, q8_stride;
@@ -28,6 +34,16 @@ struct scratch {
     int *last;                /* (sequences): a sequence's last token in the batch, or -1 */
     int blocks; /* of neighbours in the batch that are of one sequence, ATTEND_QUERIES at most */
     int *block; /* (blocks + 1): the first token of each, and the number of tokens */
+    /* with experts only: */
+    float *logits;       /* (tokens, experts): the router's */
+    int *chosen;         /* (tokens, experts_used) */
+    float *weight;       /* (tokens, experts_used): of the chosen, sum 1 a token */
+    struct pair *pair;   /* (tokens * experts_used): by expert, and by token within one */
+    int *first;          /* (experts + 1): each expert's first pair, and the number of pairs */
+    float *routed;       /* (pairs, hidden): the experts' input, for ACT_F32 */
+    int8_t *routed_q8;   /* (pairs, hidden): and for ACT_I8 */
+    float *routed_scale; /* (pairs) */
+    int32_t *routed_sum; /* (pairs) */
 };
 
 /* A part of the pass has ended: its time since the last one did. */
@@ -39,11 +55,13 @@ struct acts ops_prepare(struct session *s, enum act_kind kind, const float *x, i
                         int stride, const float *gain, int n);
 
 /* y = W x for `count` matrices that share x, and residual += y unless that is NULL; both are
- * (tokens, ldy). */
+ * (tokens, ldy). With `pair`, (tokens), row t goes to the residual's row pair[t].token, weighted.
+ */
 struct product {
     float *y, *residual;
     int ldy;
     const struct wmat *w;
+    const struct pair *pair;
 };
 void ops_linear(struct session *s, enum part part, const struct kernel *kernel,
                 const struct product *products, int count, const struct acts *x);
@@ -55,7 +73,15 @@ void ops_rotate_and_store(struct session *s, const struct batch *b, int layer);
 /* mixed = softmax(q k^T / sqrt(dim)) v over the positions up to each token's own. */
 void ops_attend(struct session *s, const struct batch *b, int layer);
 
-/* gate = activation(gate) * up. */
-void ops_gate(struct session *s);
+/* Sends each token, x being f32, to the experts_used experts whose router logits are largest,
+ * weighted by the softmax of these (Mixtral, arXiv 2401.04088, section 2.1). The result is what the
+ * experts read, of the kind that the family wants, one expert's tokens after another's. */
+struct acts ops_route(struct session *s, const struct wmat *router, const struct acts *x);
+
+/* The part of x that expert e reads; all of it in a dense model. */
+struct acts ops_expert(const struct session *s, const struct acts *x, int e);
+
+/* gate = activation(gate) * up, of the first `tokens` rows. */
+void ops_gate(struct session *s, int tokens);
 
 #endif

@@ -26,6 +26,21 @@ static int head_stride(const struct shape *s)
     return (s->head_dim + 7) / 8 * 8;
 }
 
+static void carve_routing(struct arena *a, const struct shape *s, size_t tokens, struct scratch *c)
+{
+    const size_t pairs = tokens * (size_t)s->experts_used, stride = (size_t)c->hidden_stride;
+
+    c->logits = arena_take(a, tokens * (size_t)s->experts * sizeof(float));
+    c->chosen = arena_take(a, pairs * sizeof(int));
+    c->weight = arena_take(a, pairs * sizeof(float));
+    c->pair = arena_take(a, pairs * sizeof(struct pair));
+    c->first = arena_take(a, (size_t)(s->experts + 1) * sizeof(int));
+    c->routed = arena_take(a, pairs * stride * sizeof(float));
+    c->routed_q8 = arena_take(a, pairs * stride * sizeof(int8_t));
+    c->routed_scale = arena_take(a, pairs * sizeof(float));
+    c->routed_sum = arena_take(a, pairs * sizeof(int32_t));
+}
+
 static void carve_scratch(struct arena *a, const struct shape *s, const struct session_plan *plan,
                           int threads, struct scratch *c)
 {
@@ -61,6 +76,8 @@ static void carve_scratch(struct arena *a, const struct shape *s, const struct s
     c->next = arena_take(a, sequences * sizeof(int));
     c->last = arena_take(a, sequences * sizeof(int));
     c->block = arena_take(a, (tokens + 1) * sizeof(int));
+    if (s->experts > 1)
+        carve_routing(a, s, tokens, c);
 }
 
 /* Rows of k, and of v: one a head and position. */

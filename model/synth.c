@@ -19,8 +19,9 @@
 
 enum { LEVELS = 256 };
 
-/* Which matrix a random stream belongs to: linear matrices first, then these. */
-enum { STREAM_EMBEDDING = 1 << 24, STREAM_HEAD, STREAM_NORMS };
+/* Which matrix a random stream belongs to: linear matrices first, then these, and a router for
+ * each layer. */
+enum { STREAM_EMBEDDING = 1 << 24, STREAM_HEAD, STREAM_NORMS, STREAM_ROUTER = 1 << 25 };
 
 struct levels {
     float z[LEVELS];      /* quantiles of the standard normal distribution */
@@ -65,6 +66,16 @@ static uint64_t random_word(uint64_t stream, uint64_t k)
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
+}
+
+static uint32_t stream_of(const struct shape *s, int layer, int which)
+{
+    return (uint32_t)(layer * shape_linears(s) + which);
+}
+
+static uint32_t stream_of_router(int layer)
+{
+    return (uint32_t)(STREAM_ROUTER + layer);
 }
 
 /* One row of latent bytes; bytes has room for n rounded up to 8. */
@@ -159,18 +170,37 @@ static struct wmat carve_matrix(struct arena *a, const struct family *f, struct 
     return w;
 }
 
-static void carve_layer(struct arena *a, const struct shape *s, const struct family *f,
-                        struct layer *l)
+/* The matrices of one expert. */
+static void carve_expert(struct arena *a, const struct shape *s, const struct family *f,
+                         struct wmat *linear)
 {
-    const bool sub_norms = s->sub_norms && f->element == ELEMENT_TRIT;
+    for (int i = 0; i < EXPERT_LINEARS; i++)
+        linear[i] = carve_matrix(a, f, shape_linear(s, LINEAR_GATE + i));
+}
 
-    for (int i = 0; i < LINEARS; i++)
-        l->linear[i] = carve_matrix(a, f, shape_linear(s, (enum linear)i));
+static bool has_sub_norms(const struct shape *s, const struct family *f)
+{
+    return s->sub_norms && f->element == ELEMENT_TRIT;
+}
+
+/* linear is (shape_linears), or (LINEARS) while only counting. */
+static void carve_layer(struct arena *a, const struct shape *s, const struct family *f,
+                        struct wmat *linear, struct layer *l)
+{
+    const size_t q = (size_t)(s->heads * s->head_dim);
+    const size_t gains = (size_t)s->experts * (size_t)s->intermediate;
+
+    *l = (struct layer){ .linear = linear };
+    for (int i = 0; i < LINEAR_GATE; i++)
+        linear[i] = carve_matrix(a, f, shape_linear(s, i));
+    for (int e = 0; e < s->experts; e++)
+        carve_expert(a, s, f, linear + LINEAR_GATE + (a->base ? EXPERT_LINEARS * e : 0));
+    if (s->experts > 1)
+        l->router = carve_matrix(a, &f16, (struct dims){ s->experts, s->hidden });
     l->attn_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
     l->ffn_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
-    l->attn_sub_norm =
-        sub_norms ? arena_take(a, (size_t)(s->heads * s->head_dim) * sizeof(float)) : NULL;
-    l->ffn_sub_norm = sub_norms ? arena_take(a, (size_t)s->intermediate * sizeof(float)) : NULL;
+    l->attn_sub_norm = has_sub_norms(s, f) ? arena_take(a, q * sizeof(float)) : NULL;
+    l->ffn_sub_norm = has_sub_norms(s, f) ? arena_take(a, gains * sizeof(float)) : NULL;
 }
 
 static void carve_model(struct arena *a, struct model *m)
@@ -184,8 +214,10 @@ static void carve_model(struct arena *a, struct model *m)
     m->final_norm = arena_take(a, (size_t)s->hidden * sizeof(float));
     m->rope = arena_take(a, (size_t)(s->head_dim / 2) * sizeof(float));
     for (int l = 0; l < m->layers_resident; l++) {
+        struct wmat counted_linear[LINEARS];
         struct layer counted;
-        carve_layer(a, s, m->family, m->layers ? &m->layers[l] : &counted);
+        carve_layer(a, s, m->family, a->base ? m->linears + l * shape_linears(s) : counted_linear,
+                    a->base ? &m->layers[l] : &counted);
     }
 }
 
@@ -197,6 +229,16 @@ size_t model_bytes(const struct shape *s, const struct family *f, const struct f
 
     carve_model(&a, &m);
     return a.used;
+}
+
+size_t model_expert_bytes(const struct shape *s, const struct family *f)
+{
+    const size_t gains = has_sub_norms(s, f) ? (size_t)s->intermediate * sizeof(float) : 0;
+    struct wmat counted[EXPERT_LINEARS];
+    struct arena a = { NULL, 0 };
+
+    carve_expert(&a, s, f, counted);
+    return a.used + gains;
 }
 
 /* ---- filling, in parallel ---- */
@@ -287,10 +329,14 @@ static void fill_share(void *arg, int index, int count)
         fill_matrix(fill, &scratch, m->head_family, &m->head, STREAM_HEAD, index, count);
         if (m->embedding)
             fill_embedding(fill, &scratch, index, count);
-        for (int l = 0; l < m->layers_resident; l++)
-            for (int i = 0; i < LINEARS; i++)
+        for (int l = 0; l < m->layers_resident; l++) {
+            for (int i = 0; i < shape_linears(m->shape); i++)
                 fill_matrix(fill, &scratch, m->family, &m->layers[l].linear[i],
-                            (uint32_t)(l * LINEARS + i), index, count);
+                            stream_of(m->shape, l, i), index, count);
+            if (m->layers[l].router.data)
+                fill_matrix(fill, &scratch, &f16, &m->layers[l].router, stream_of_router(l), index,
+                            count);
+        }
     }
     free(scratch.bytes);
     free(scratch.elements);
@@ -319,8 +365,8 @@ static void fill_small(struct model *m, const struct levels *levels)
         fill_norm(layer->attn_norm, s->hidden, m->seed, 4 * l + 1);
         fill_norm(layer->ffn_norm, s->hidden, m->seed, 4 * l + 2);
         fill_norm(layer->attn_sub_norm, s->heads * s->head_dim, m->seed, 4 * l + 3);
-        fill_norm(layer->ffn_sub_norm, s->intermediate, m->seed, 4 * l + 4);
-        for (int i = 0; m->family->element == ELEMENT_TRIT && i < LINEARS; i++)
+        fill_norm(layer->ffn_sub_norm, s->experts * s->intermediate, m->seed, 4 * l + 4);
+        for (int i = 0; m->family->element == ELEMENT_TRIT && i < shape_linears(s); i++)
             layer->linear[i].scale = levels->mean_magnitude * sigma(layer->linear[i].cols);
     }
 }
@@ -350,6 +396,7 @@ static int choose_kernels(struct model *m, const char *isa, unsigned cpu, char *
     /* A forced instruction set holds for the whole pass. */
     const unsigned mask = isa ? m->kernel->needs : cpu;
     m->head_kernel = kernel_pick(m->head_family, mask);
+    m->router_kernel = kernel_pick(&f16, mask);
     m->act = act_pick(mask);
     return 0;
 }
@@ -373,8 +420,9 @@ int model_build(struct model **out, const struct shape *s, const struct family *
     m->weights_bytes = model_bytes(s, f, head, s->layers);
     m->resident_bytes = m->memory_bytes = model_bytes(s, f, head, resident);
     m->layers = calloc((size_t)resident, sizeof *m->layers);
+    m->linears = calloc((size_t)resident * (size_t)shape_linears(s), sizeof *m->linears);
     m->memory = arena.base = pages_alloc(m->memory_bytes);
-    error = m->layers && m->memory ? 0 : -ENOMEM;
+    error = m->layers && m->linears && m->memory ? 0 : -ENOMEM;
     if (error)
         goto out;
     carve_model(&arena, m);
@@ -397,6 +445,7 @@ void model_close(struct model *m)
         return;
     pages_free(m->memory, m->memory_bytes);
     free(m->layers);
+    free(m->linears);
     free(m);
 }
 
@@ -416,10 +465,16 @@ static void latent(const struct family *f, uint64_t seed, uint32_t matrix, int r
 }
 
 void model_latent_row(const struct shape *s, const struct family *f, uint64_t seed, int layer,
-                      enum linear which, int row, void *dst, float *scale)
+                      int which, int row, void *dst, float *scale)
 {
-    latent(f, seed, (uint32_t)(layer * LINEARS + (int)which), row, shape_linear(s, which).cols, dst,
-           scale);
+    latent(f, seed, stream_of(s, layer, which), row, shape_linear(s, which).cols, dst, scale);
+}
+
+void model_latent_router(const struct shape *s, uint64_t seed, int layer, int row, uint16_t *dst)
+{
+    float none;
+
+    latent(&f16, seed, stream_of_router(layer), row, s->hidden, dst, &none);
 }
 
 void model_latent_head(const struct shape *s, const struct family *head, uint64_t seed, int row,

@@ -62,6 +62,21 @@ void ref_attention(double *out, const double *q, const double *k, const double *
     }
 }
 
+void ref_route(int *chosen, double *weight, const double *logits, int n, int used)
+{
+    for (int i = 0; i < used; i++) {
+        chosen[i] = -1;
+        for (int e = 0; e < n; e++) {
+            const bool before = i > 0 && (logits[e] > weight[i - 1] ||
+                                          (logits[e] == weight[i - 1] && e <= chosen[i - 1]));
+            if (!before && (chosen[i] < 0 || logits[e] > logits[chosen[i]]))
+                chosen[i] = e;
+        }
+        weight[i] = logits[chosen[i]];
+    }
+    ref_softmax(weight, used);
+}
+
 void ref_swiglu(double *y, const double *gate, const double *up, int n)
 {
     for (int i = 0; i < n; i++)

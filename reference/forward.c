@@ -5,7 +5,11 @@
  * them, and o and down gain one each):
  *
  *     h = x + o( [sub_norm] attention(q, k, v)( norm(x) ) )
- *     x = h + down( [sub_norm] activation(gate(n)) * up(n) ),   n = norm(h) */
+ *     x = h + down( [sub_norm] activation(gate(n)) * up(n) ),   n = norm(h)
+ *
+ * With experts, what is added to h is the weighted sum of those that the router chooses for n. The
+ * router is not quantised. */
+#include <math.h>   /* fmin, INFINITY */
 #include <stdlib.h> /* calloc, free */
 #include <string.h> /* memcpy */
 #include "reference/reference.h"
@@ -18,18 +22,19 @@ static int longest(int a, int b)
 bool ref_open(struct ref_state *state, const struct ref_model *m, int positions)
 {
     const size_t hidden = (size_t)m->hidden, intermediate = (size_t)m->intermediate;
-    const size_t heads = (size_t)(m->heads * m->head_dim);
+    const size_t heads = (size_t)(m->heads * m->head_dim), experts = (size_t)m->experts;
     const size_t cache =
         (size_t)m->layers * (size_t)positions * (size_t)(m->kv_heads * m->head_dim);
     const size_t input =
         (size_t)longest(longest(m->hidden, m->intermediate), m->heads * m->head_dim);
     const size_t doubles =
-        2 * cache + 3 * hidden + 2 * heads + 2 * intermediate + (size_t)positions;
+        2 * cache + 3 * hidden + 2 * heads + 2 * intermediate + 2 * experts + (size_t)positions;
 
-    *state = (struct ref_state){ .model = m, .positions = positions };
+    *state = (struct ref_state){ .model = m, .positions = positions, .margin = INFINITY };
     state->memory = calloc(doubles, sizeof *state->memory);
     state->quantized = calloc(input, sizeof *state->quantized);
-    if (!state->memory || !state->quantized)
+    state->chosen = calloc(experts, sizeof *state->chosen);
+    if (!state->memory || !state->quantized || !state->chosen)
         return false;
     state->k = state->memory;
     state->v = state->k + cache;
@@ -40,7 +45,9 @@ bool ref_open(struct ref_state *state, const struct ref_model *m, int positions)
     state->attended = state->q + heads;
     state->gate = state->attended + heads;
     state->up = state->gate + intermediate;
-    state->scores = state->up + intermediate;
+    state->logits = state->up + intermediate;
+    state->weight = state->logits + experts;
+    state->scores = state->weight + experts;
     return true;
 }
 
@@ -48,6 +55,7 @@ void ref_close(struct ref_state *state)
 {
     free(state->memory);
     free(state->quantized);
+    free(state->chosen);
     *state = (struct ref_state){ 0 };
 }
 
@@ -109,19 +117,44 @@ static void attention(struct ref_state *s, int layer)
     add(s->x, s->projected, m->hidden);
 }
 
+/* Which experts the token meets, and how much they weigh. */
+static void route(struct ref_state *s, const struct ref_layer *w)
+{
+    const struct ref_model *m = s->model;
+
+    s->chosen[0] = 0;
+    s->weight[0] = 1;
+    if (m->experts == 1)
+        return;
+    ref_linear_real(s->logits, w->router.real, s->normed, m->experts, m->hidden);
+    ref_route(s->chosen, s->weight, s->logits, m->experts, m->experts_used);
+    for (int e = 0; e < m->experts; e++) {
+        bool chosen = false;
+        for (int i = 0; i < m->experts_used; i++)
+            chosen |= s->chosen[i] == e;
+        if (!chosen)
+            s->margin = fmin(s->margin, s->logits[s->chosen[m->experts_used - 1]] - s->logits[e]);
+    }
+}
+
 static void feed_forward(struct ref_state *s, int layer)
 {
     const struct ref_model *m = s->model;
     const struct ref_layer *w = &m->layer[layer];
 
     ref_rmsnorm(s->normed, s->x, w->ffn_norm, m->hidden, m->norm_eps);
-    linear(s->gate, &w->gate, s->normed, s->quantized);
-    linear(s->up, &w->up, s->normed, s->quantized);
-    (m->relu2 ? ref_relu2 : ref_swiglu)(s->gate, s->gate, s->up, m->intermediate);
-    if (w->ffn_sub_norm)
-        ref_rmsnorm(s->gate, s->gate, w->ffn_sub_norm, m->intermediate, m->norm_eps);
-    linear(s->projected, &w->down, s->gate, s->quantized);
-    add(s->x, s->projected, m->hidden);
+    route(s, w);
+    for (int i = 0; i < m->experts_used; i++) {
+        const struct ref_expert *e = &w->expert[s->chosen[i]];
+        linear(s->gate, &e->gate, s->normed, s->quantized);
+        linear(s->up, &e->up, s->normed, s->quantized);
+        (m->relu2 ? ref_relu2 : ref_swiglu)(s->gate, s->gate, s->up, m->intermediate);
+        if (e->sub_norm)
+            ref_rmsnorm(s->gate, s->gate, e->sub_norm, m->intermediate, m->norm_eps);
+        linear(s->projected, &e->down, s->gate, s->quantized);
+        for (int j = 0; j < m->hidden; j++)
+            s->x[j] += s->weight[i] * s->projected[j];
+    }
 }
 
 void ref_forward(double *logits, struct ref_state *s, int token)

@@ -8,7 +8,8 @@
  *   [P]  The Era of 1-bit LLMs, arXiv 2402.17764
  *   [T]  The Era of 1-bit LLMs: Training Tips, Code and FAQ (microsoft/unilm, bitnet/)
  *   [B]  BitNet, arXiv 2310.11453
- *   [2B] BitNet b1.58 2B4T, arXiv 2504.12285 */
+ *   [2B] BitNet b1.58 2B4T, arXiv 2504.12285
+ *   [M]  Mixtral of Experts, arXiv 2401.04088 */
 #ifndef REFERENCE_REFERENCE_H
 #define REFERENCE_REFERENCE_H
 
@@ -70,6 +71,10 @@ void ref_swiglu(double *y, const double *gate, const double *up, int n);
 /* y[i] = max(gate[i], 0)^2 * up[i]. ([2B] section 2) */
 void ref_relu2(double *y, const double *gate, const double *up, int n);
 
+/* The `used` largest of n logits, of equals the first: chosen, (used), the largest first; weight,
+ * (used), is the softmax over the chosen logits alone. ([M] section 2.1) */
+void ref_route(int *chosen, double *weight, const double *logits, int n, int used);
+
 /* ---- forward.c: the network ---- */
 
 /* The weights of a linear layer, (rows, cols). With `real` the layer is y = W x; with `code` the
@@ -81,12 +86,19 @@ struct ref_matrix {
     const double *scale; /* (rows), with `code` only */
 };
 
+/* A feed-forward network. */
+struct ref_expert {
+    struct ref_matrix gate, up, down;
+    const double *sub_norm; /* (intermediate), before down; NULL in a LLaMA graph */
+};
+
 struct ref_layer {
-    struct ref_matrix q, k, v, o, gate, up, down;
-    const double *attn_norm;     /* (hidden), before q, k, v */
-    const double *attn_sub_norm; /* (heads * head_dim), before o; NULL in a LLaMA graph */
-    const double *ffn_norm;      /* (hidden), before gate, up */
-    const double *ffn_sub_norm;  /* (intermediate), before down; NULL in a LLaMA graph */
+    struct ref_matrix q, k, v, o;
+    struct ref_matrix router;        /* (experts, hidden), real; a dense layer has none */
+    const struct ref_expert *expert; /* (experts) */
+    const double *attn_norm;         /* (hidden), before q, k, v */
+    const double *attn_sub_norm;     /* (heads * head_dim), before o; NULL in a LLaMA graph */
+    const double *ffn_norm;          /* (hidden), before gate, up */
 };
 
 enum ref_cache {
@@ -97,6 +109,7 @@ enum ref_cache {
 
 struct ref_model {
     int hidden, intermediate, layers, heads, kv_heads, head_dim, vocab;
+    int experts, experts_used; /* of a layer, and by a token; 1 and 1: dense */
     double rope_theta, norm_eps;
     bool relu2;                    /* else SwiGLU */
     enum ref_cache cache;          /* what keys and values are rounded to when stored */
@@ -116,6 +129,10 @@ struct ref_state {
     double *q, *attended;  /* (heads, head_dim) */
     double *gate, *up;     /* (intermediate) */
     double *projected;     /* (hidden) */
+    double *logits;        /* (experts): the router's */
+    double *weight;        /* (experts) */
+    int *chosen;           /* (experts) */
+    double margin;         /* how far, at least, a chosen logit was above one that was not */
     double *scores;        /* (positions) */
     int8_t *quantized;     /* (the longest input of a linear layer) */
     double *memory;

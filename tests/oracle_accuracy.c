@@ -20,7 +20,9 @@ static const struct shape shape = { .name = "accuracy",
                                     .head_dim = 64,
                                     .vocab = 512,
                                     .rope_theta = 10000,
-                                    .activation = SILU };
+                                    .activation = SILU,
+                                    .experts = 1,
+                                    .experts_used = 1 };
 
 static struct threads *pool;
 

@@ -21,7 +21,7 @@ static const double *gains(const float *gain, int n)
 }
 
 /* A row of a linear matrix, or of the head (layer < 0). */
-static void latent_row_of(const struct model *m, int layer, enum linear which, int row, void *dst,
+static void latent_row_of(const struct model *m, int layer, int which, int row, void *dst,
                           float *scale)
 {
     if (layer < 0)
@@ -30,7 +30,7 @@ static void latent_row_of(const struct model *m, int layer, enum linear which, i
         model_latent_row(m->shape, m->family, m->seed, layer, which, row, dst, scale);
 }
 
-static struct ref_matrix matrix(const struct model *m, int layer, enum linear which)
+static struct ref_matrix matrix(const struct model *m, int layer, int which)
 {
     const struct dims d = layer < 0 ? (struct dims){ m->shape->vocab, m->shape->hidden }
                                     : shape_linear(m->shape, which);
@@ -50,6 +50,36 @@ static struct ref_matrix matrix(const struct model *m, int layer, enum linear wh
             real[(size_t)r * cols + c] = ref_f16_decode(half[c]);
     }
     return (struct ref_matrix){ d.rows, d.cols, real, code, scale };
+}
+
+static struct ref_matrix router(const struct model *m, int layer)
+{
+    const int rows = m->shape->experts, cols = m->shape->hidden;
+    double *real = doubles((size_t)(rows * cols));
+    uint16_t *half = check_alloc((size_t)cols * sizeof *half);
+
+    for (int r = 0; r < rows; r++) {
+        model_latent_router(m->shape, m->seed, layer, r, half);
+        for (int c = 0; c < cols; c++)
+            real[r * cols + c] = ref_f16_decode(half[c]);
+    }
+    return (struct ref_matrix){ rows, cols, real, NULL, NULL };
+}
+
+static const struct ref_expert *experts(const struct model *m, int l)
+{
+    const struct shape *s = m->shape;
+    const float *sub_norm = m->layers[l].ffn_sub_norm;
+    struct ref_expert *expert = check_alloc((size_t)s->experts * sizeof *expert);
+
+    for (int e = 0; e < s->experts; e++)
+        expert[e] = (struct ref_expert){
+            .gate = matrix(m, l, LINEAR_GATE + EXPERT_LINEARS * e),
+            .up = matrix(m, l, LINEAR_UP + EXPERT_LINEARS * e),
+            .down = matrix(m, l, LINEAR_DOWN + EXPERT_LINEARS * e),
+            .sub_norm = gains(sub_norm ? sub_norm + e * s->intermediate : NULL, s->intermediate),
+        };
+    return expert;
 }
 
 static const double *embedding(const struct model *m)
@@ -76,13 +106,11 @@ static struct ref_layer layer(const struct model *m, int l)
         .k = matrix(m, l, LINEAR_K),
         .v = matrix(m, l, LINEAR_V),
         .o = matrix(m, l, LINEAR_O),
-        .gate = matrix(m, l, LINEAR_GATE),
-        .up = matrix(m, l, LINEAR_UP),
-        .down = matrix(m, l, LINEAR_DOWN),
+        .router = router(m, l),
+        .expert = experts(m, l),
         .attn_norm = gains(w->attn_norm, s->hidden),
         .attn_sub_norm = gains(w->attn_sub_norm, s->heads * s->head_dim),
         .ffn_norm = gains(w->ffn_norm, s->hidden),
-        .ffn_sub_norm = gains(w->ffn_sub_norm, s->intermediate),
     };
 }
 
@@ -102,6 +130,8 @@ const struct ref_model *oracle_model(const struct model *m, enum kv_type kv)
         .kv_heads = s->kv_heads,
         .head_dim = s->head_dim,
         .vocab = s->vocab,
+        .experts = s->experts,
+        .experts_used = s->experts_used,
         .rope_theta = s->rope_theta,
         .norm_eps = 1e-5,
         .relu2 = s->activation == RELU2,
@@ -145,7 +175,7 @@ static void codes_of(const int8_t *code, double scale, const uint16_t *half, int
     }
 }
 
-static void latent_matrix(const struct model *m, int l, enum linear which)
+static void latent_matrix(const struct model *m, int l, int which)
 {
     const struct family *f = m->family;
     const struct wmat *w = &m->layers[l].linear[which];
@@ -153,11 +183,13 @@ static void latent_matrix(const struct model *m, int l, enum linear which)
     const size_t mark = check_mark(), cols = (size_t)d.cols;
     uint16_t *half = check_alloc(cols * sizeof *half);
     int8_t *row = check_alloc(cols * element_size(f));
+    const int expert = which < LINEARS ? 0 : (which - LINEAR_GATE) / EXPERT_LINEARS;
+    const char *name = linear_names[which - EXPERT_LINEARS * expert];
 
     check_that(w->rows == d.rows && w->cols == d.cols);
     for (int r = 0; r < d.rows; r++) {
         float scale, none;
-        check_context("layer %d, %s, row %d", l, linear_names[which], r);
+        check_context("layer %d, %s of expert %d, row %d", l, name, expert, r);
         model_latent_row(m->shape, &f16, m->seed, l, which, r, half, &none);
         model_latent_row(m->shape, f, m->seed, l, which, r, row, &scale);
         packed_row(f, w, r, row);
@@ -198,8 +230,13 @@ void oracle_latent(const struct model *m)
     uint16_t *element = check_alloc((size_t)s->hidden * sizeof *element); /* of any family */
 
     for (int l = 0; l < m->layers_resident; l++)
-        for (int which = 0; which < LINEARS; which++)
-            latent_matrix(m, l, (enum linear)which);
+        for (int which = 0; which < shape_linears(s); which++)
+            latent_matrix(m, l, which);
+    for (int l = 0; l < m->layers_resident && s->experts > 1; l++)
+        for (int r = 0; r < s->experts; r++) {
+            model_latent_router(s, m->seed, l, r, half);
+            packed_row(&f16, &m->layers[l].router, r, half);
+        }
     if (m->family->element == ELEMENT_TRIT)
         latent_scale(m);
     for (int r = 0; r < s->vocab; r++) {
