@@ -22,24 +22,37 @@ static json_t *new_row(json_t *rows, const char *kind)
     return row;
 }
 
+/* Of one of the families, where any are asked for: they stand among the models then. */
+static bool chosen(const struct config *config, const struct shape *s)
+{
+    for (int i = 0; i < config->models.count; i++) {
+        if (strcmp(config->models.values[i], s->name) == 0)
+            return true;
+    }
+    return config->models.count == 0;
+}
+
 /* A model's row ends in one member a format: the bytes of its weights, all layers in memory. */
-static int list_models(struct outputs *outputs)
+static int list_models(struct outputs *outputs, const struct config *config)
 {
     struct column columns[COLUMNS_MAX] = {
-        { "name", "Model", "%s" },           { "family", "Family", "%s" },
-        { "hidden", "Hidden", "%.0f" },      { "intermediate", "FFN", "%.0f" },
-        { "layers", "Layers", "%.0f" },      { "heads", "Heads", "%.0f" },
-        { "kv_heads", "KV heads", "%.0f" },  { "vocab", "Vocabulary", "%.0f" },
-        { "parameters", "Weights", "%.4g" },
+        { "name", "Model", "%s" },          { "family", "Family", "%s" },
+        { "hidden", "Hidden", "%.0f" },     { "intermediate", "FFN", "%.0f" },
+        { "layers", "Layers", "%.0f" },     { "heads", "Heads", "%.0f" },
+        { "kv_heads", "KV heads", "%.0f" }, { "vocab", "Vocabulary", "%.0f" },
+        { "experts", "Experts", "%.0f" },   { "parameters", "Weights", "%.4g" },
     };
     char members[COLUMNS_MAX][32];
-    int count = 9;
+    enum { FIXED = 10 };
+    int count = FIXED;
     json_t *rows = json_array();
     for (int f = 0; families[f] && count < COLUMNS_MAX - 1; f++, count++) {
         snprintf(members[count], sizeof members[count], "%.24s_bytes", families[f]->name);
         columns[count] = (struct column){ members[count], families[f]->name, "bytes" };
     }
     for (const struct shape *s = shapes; s->name; s++) {
+        if (!chosen(config, s))
+            continue;
         json_t *row = new_row(rows, "model");
         json_object_set_new(row, "name", json_string(s->name));
         json_object_set_new(row, "family", json_string(s->family));
@@ -53,19 +66,29 @@ static int list_models(struct outputs *outputs)
         json_object_set_new(row, "activation",
                             json_string(s->activation == RELU2 ? "relu2" : "silu"));
         json_object_set_new(row, "tied_embeddings", json_boolean(s->tied_embeddings));
+        json_object_set_new(row, "experts", json_integer(s->experts));
+        json_object_set_new(row, "experts_used", json_integer(s->experts_used));
+        json_object_set_new(row, "source", json_string(shape_family_find(s->family)->source));
         json_object_set_new(row, "parameters", json_integer((json_int_t)shape_parameters(s)));
-        for (int c = 9; c < count; c++)
+        json_object_set_new(
+            row, "active_parameters",
+            json_integer((json_int_t)(shape_parameters(s) - shape_linear_weights(s) +
+                                      shape_active_weights(s))));
+        for (int c = FIXED; c < count; c++)
             json_object_set_new(
                 row, columns[c].member,
-                json_integer((json_int_t)model_bytes(s, families[c - 9], &f16, s->layers)));
+                json_integer((json_int_t)model_bytes(s, families[c - FIXED], &f16, s->layers)));
     }
-    int error = outputs_rows(outputs, rows, columns, "Models", NULL);
+    int error = outputs_rows(outputs, rows, columns, "Models",
+                             "Weights: with embedding and head, and all experts. What a family is: "
+                             "`source` in JSON and CSV.");
     json_decref(rows);
     return error;
 }
 
-static int list_formats(struct outputs *outputs)
+static int list_formats(struct outputs *outputs, const struct config *config)
 {
+    (void)config;
     static const struct column columns[] = {
         { "name", "Format", "%s" },
         { "bits_per_weight", "Bits a weight", "%.2f" },
@@ -87,8 +110,9 @@ static int list_formats(struct outputs *outputs)
     return error;
 }
 
-static int list_kernels(struct outputs *outputs)
+static int list_kernels(struct outputs *outputs, const struct config *config)
 {
+    (void)config;
     static const struct column columns[] = {
         { "format", "Format", "%s" },  { "isa", "ISA", "%s" },         { "needs", "Needs", "%s" },
         { "here", "Runs here", "%s" }, { "default", "Default", "%s" }, { NULL, NULL, NULL },
@@ -114,8 +138,9 @@ static int list_kernels(struct outputs *outputs)
     return error;
 }
 
-static int list_meters(struct outputs *outputs)
+static int list_meters(struct outputs *outputs, const struct config *config)
 {
+    (void)config;
     static const struct column columns[] = {
         { "name", "Meter", "%s" }, { "channel", "Channel", "%s" },
         { "unit", "Unit", "%s" },  { "provenance", "Provenance", "%s" },
@@ -140,8 +165,9 @@ static int list_meters(struct outputs *outputs)
     return error;
 }
 
-static int list_plans(struct outputs *outputs)
+static int list_plans(struct outputs *outputs, const struct config *config)
 {
+    (void)config;
     static const struct column columns[] = {
         { "name", "Plan", "%s" },
         { "command", "Command", "%s" },
@@ -169,7 +195,7 @@ static int list_plans(struct outputs *outputs)
 
 static const struct {
     const char *name;
-    int (*list)(struct outputs *outputs);
+    int (*list)(struct outputs *outputs, const struct config *config);
 } lists[] = {
     { "models", list_models }, { "formats", list_formats }, { "kernels", list_kernels },
     { "meters", list_meters }, { "plans", list_plans },
@@ -220,7 +246,7 @@ int cmd_list(const struct config *config)
     }
     for (int i = 0; i < LISTS && !error; i++) {
         if (wanted(config, lists[i].name))
-            error = lists[i].list(outputs);
+            error = lists[i].list(outputs, config);
     }
     int close_error = outputs_close(outputs, why, sizeof why);
     if (close_error)

@@ -67,6 +67,23 @@ static bool contains(const struct text_list *list, const char *name)
     return false;
 }
 
+/* The models of all families that were asked for, each once, after those asked for by name. */
+static int check_families(struct config *config, char *why, size_t why_size)
+{
+    struct text_list *models = &config->models;
+    const char *names[NAMES_MAX];
+    int count = 0;
+    for (const struct shape_family *f = shape_families; f->name; f++)
+        names[count++] = f->name;
+    int error = check_list("--family", &config->families, names, count, why, why_size);
+    for (const struct shape *s = shapes; s->name && !error; s++) {
+        if (contains(&config->families, s->family) && !contains(models, s->name) &&
+            models->count < OPTION_LIST_MAX)
+            models->values[models->count++] = s->name;
+    }
+    return error;
+}
+
 /* Formats: a list with `all` in it becomes every family, in the order of the table. */
 static int check_formats(struct text_list *formats, char *why, size_t why_size)
 {
@@ -173,6 +190,8 @@ int names_check(struct config *config, char *why, size_t why_size)
     while (names_items[item_count])
         item_count++;
     int error = check_list("--model", &config->models, models, model_count, why, why_size);
+    if (!error)
+        error = check_families(config, why, why_size);
     if (!error)
         error = check_formats(&config->formats, why, why_size);
     if (!error)

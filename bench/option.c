@@ -428,9 +428,10 @@ int option_parse(struct config *config, unsigned command, int argc, char **argv,
             return -EINVAL;
         }
     }
-    const char *both = config->quick && config->full                  ? "--quick --full"
-                       : config->rows > 0 && config->models.count > 0 ? "--shape with --model"
-                                                                      : NULL;
+    const char *both = config->quick && config->full                    ? "--quick --full"
+                       : config->rows > 0 && config->models.count > 0   ? "--shape with --model"
+                       : config->rows > 0 && config->families.count > 0 ? "--shape with --family"
+                                                                        : NULL;
     if (both)
         snprintf(why, why_size, "%s: only one of them", both);
     return both ? -EINVAL : 0;

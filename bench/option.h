@@ -45,7 +45,7 @@ struct output {
 };
 
 struct config {
-    struct text_list models, formats, isas, only;
+    struct text_list models, families, formats, isas, only;
     struct text_list words; /* what is left: `list models` */
     struct int_list threads, prompts, gens, depths, batches, ubatches, parallel;
     struct pair_list prompt_gens;

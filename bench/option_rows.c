@@ -19,6 +19,9 @@ enum {
 const struct option_row option_rows[] = {
     ROW("m", "model", "LIST", OPTION_TEXT_LIST, models, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
         "models, as 'tritbench list models' names them, e.g. 700M,3B,70B"),
+    ROW(NULL, "family", "LIST", OPTION_TEXT_LIST, families, 0, 0,
+        CMD_LIST | CMD_KERNEL | CMD_MODEL | CMD_PAPER,
+        "all models of these families, e.g. dummy,tii ('tritbench list models' names each model's), besides those of -m"),
     ROW("f", "format", "LIST", OPTION_TEXT_LIST, formats, 0, 0, CMD_KERNEL | CMD_MODEL | CMD_PAPER,
         "weight formats, e.g. f16,ternary2, or all"),
     ROW(NULL, "isa", "LIST", OPTION_TEXT_LIST, isas, 0, 0, CMD_RUNS,

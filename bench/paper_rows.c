@@ -13,6 +13,7 @@
 #include "bench/rows.h"
 #include "harness/store.h"
 #include "kernels/kernel.h"
+#include "model/model.h"
 
 enum { TEXT_MAX = 400 };
 
@@ -84,6 +85,15 @@ static double paper_value(const char *item, const char *size, const char *format
     return paper_number(PAPER_FIGURE2, size, NULL, name);
 }
 
+/* `cpu` for a shape of the paper, else its family. */
+static const char *variant_of(const char *size)
+{
+    for (int i = 0; i < PAPER_SIZES; i++)
+        if (!strcmp(size, paper_sizes[i].name))
+            return "cpu";
+    return shape_find(size)->family;
+}
+
 /* What differs from the paper, or why there is no number. */
 static void note_of(char *note, const struct paper_cell *c, const char *item, const char *size,
                     bool same_rounds)
@@ -112,6 +122,10 @@ static void note_of(char *note, const struct paper_cell *c, const char *item, co
     if (!strcmp(item, "prefill"))
         snprintf(note + at, TEXT_MAX - (size_t)at, "here: CPU, %d threads, one prompt of %d tokens",
                  c->threads, c->n_prompt);
+    else if (strcmp(variant_of(size), "cpu"))
+        snprintf(note + at, TEXT_MAX - (size_t)at,
+                 "not a shape of the paper; here: CPU, %d threads, batch 1, from an empty cache",
+                 c->threads);
     else
         snprintf(note + at, TEXT_MAX - (size_t)at,
                  "paper: GPU, batch and prompt not stated; here: CPU, %d threads, batch 1, from an "
@@ -176,7 +190,7 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
     if (based)
         paper_cell_release(&base);
     json_t *row = new_row(
-        item, "cpu", size, format, metric,
+        item, variant_of(size), size, format, metric,
         speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high, provenance,
         speed ? NAN : paper_value(item, size, format, metric, true), ratio, c->threads, note);
     if (!memory)
@@ -360,11 +374,14 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
     for (int i = 0; i < PAPER_SIZES && fig2; i++)
         if (paper_sizes[i].fig2 || !paper_sizes[i].table1)
             add_item(rows, db, run, "fig2", paper_sizes[i].name);
-    for (int i = 0; i < PAPER_SIZES && (table1 || fig2); i++)
-        add_item(rows, db, run, "prefill", paper_sizes[i].name);
-    for (int i = 0; i < PAPER_SIZES && (table1 || fig2); i++) {
-        add_tokens(rows, db, run, paper_sizes[i].name, "decode");
-        add_tokens(rows, db, run, paper_sizes[i].name, "prefill");
+    for (const struct shape *s = shapes; s->name && fig2; s++)
+        if (strcmp(variant_of(s->name), "cpu"))
+            add_item(rows, db, run, "fig2", s->name);
+    for (const struct shape *s = shapes; s->name && (table1 || fig2); s++)
+        add_item(rows, db, run, "prefill", s->name);
+    for (const struct shape *s = shapes; s->name && (table1 || fig2); s++) {
+        add_tokens(rows, db, run, s->name, "decode");
+        add_tokens(rows, db, run, s->name, "prefill");
     }
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);

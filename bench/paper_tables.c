@@ -9,6 +9,7 @@
 #include "bench/roofline.h"
 #include "bench/rows.h"
 #include "kernels/kernel.h"
+#include "model/model.h"
 
 enum { NOTES_MAX = 2400 };
 
@@ -137,10 +138,10 @@ static int write_sizes(struct outputs *o, sqlite3 *db, int64_t run, const json_t
 {
     json_t *lines = json_array();
 
-    for (int i = 0; i < PAPER_SIZES; i++)
+    for (const struct shape *s = shapes; s->name; s++) /* the paper's sizes first */
         for (const struct family *const *f = families; *f; f++) {
-            json_t *row = pick(rows, item, paper_sizes[i].name, (*f)->name, "latency_ms")
-                              ? size_row(db, run, rows, item, paper_sizes[i].name, (*f)->name)
+            json_t *row = pick(rows, item, s->name, (*f)->name, "latency_ms")
+                              ? size_row(db, run, rows, item, s->name, (*f)->name)
                               : NULL;
             if (row)
                 json_array_append_new(lines, row);
