@@ -72,6 +72,11 @@ static const struct column columns[] = {
     { "roof_share", "of roof", "%.2f" },
     { "bound", "bound", "%s" },
     { "scaling", "scaling", "%.2f" },
+    { "zero_share", "zeros", "%.3f" },
+    { "outliers", "outliers", "%.0f" },
+    { "time_ratio", "time", "%.3fx" },
+    { "time_ratio_low", "95% from", "%.3f" },
+    { "time_ratio_high", "to", "%.3f" },
     { "huge_page_share", "huge pages", "%.2f" },
     { "status", "status", "%s" },
     { "note", "note", "%s" },
@@ -103,6 +108,26 @@ static int list_shapes(const struct config *config, struct matrix_shape *list)
     return count;
 }
 
+/* A kernel at each share of zeros, or without outliers and then with each number of them. */
+static int add_variants(const struct config *config, const struct family *f, const struct kernel *k,
+                        struct slot *slots, int count)
+{
+    const int plain = count, zeros = config->zeros.count;
+    const int outliers = f->element == ELEMENT_TRIT ? config->outliers.count : 0;
+
+    for (int i = 0; i < (zeros ? zeros : 1) && count < SLOTS_MAX; i++)
+        slots[count++] = (struct slot){ .family = f,
+                                        .kernel = k,
+                                        .zeros = zeros ? (int)config->zeros.values[i] : -1 };
+    for (int i = 0; i < outliers && count < SLOTS_MAX; i++)
+        slots[count++] = (struct slot){ .family = f,
+                                        .kernel = k,
+                                        .zeros = -1,
+                                        .outliers = (int)config->outliers.values[i],
+                                        .shares = &slots[plain] };
+    return count;
+}
+
 /* The formats and ISAs of the command line; an ISA that a family does not have is left out. */
 static int list_slots(const struct config *config, unsigned cpu, struct slot *slots)
 {
@@ -118,8 +143,8 @@ static int list_slots(const struct config *config, unsigned cpu, struct slot *sl
             const struct kernel *k = config->isas.count
                                          ? kernel_find(families[f], config->isas.values[i], cpu)
                                          : kernel_pick(families[f], cpu);
-            if (k && count < SLOTS_MAX)
-                slots[count++] = (struct slot){ .family = families[f], .kernel = k };
+            if (k)
+                count = add_variants(config, families[f], k, slots, count);
         }
     }
     return count;
@@ -408,7 +433,8 @@ int cmd_kernel(const struct config *config)
         "allows (the weights' bytes by the read-only bandwidth, or the operations by the "
         "peak, whichever is longer: `bound`) by the time of the call; its median over "
         "rounds. `scaling`: against the fewest threads of the same rounds. `J/call`: gross, of the "
-        "whole machine's counted domains, with the standard uncertainty.",
+        "whole machine's counted domains, with the standard uncertainty. `time`: with --zeros or "
+        "--outliers, against the first of the kernel's rows, paired by round.",
         "J/call", NULL);
     simulate_show(run.outputs, rows);
     json_decref(rows);

@@ -27,10 +27,10 @@ struct cell_joules {
     char note[JOULES_TEXT_MAX];   /* what was wrong with contended and invalid ones, or "" */
     char reason[JOULES_TEXT_MAX]; /* why there is no value; "" where there is */
     char domains[JOULES_DOMAINS_MAX], provenance[16];
-    struct estimate energy_j;     /* of one sample */
-    double window_s;              /* of one sample, in these windows */
-    struct estimate power_w;      /* of the windows */
-    struct estimate idle_power_w; /* the mean of before and after */
+    struct estimate energy_j;          /* of one sample */
+    double window_s;                   /* of one sample, in these windows */
+    struct estimate power_w;           /* of the windows */
+    struct estimate idle_power_w;      /* the mean of before and after */
     char idle_reason[JOULES_TEXT_MAX]; /* why it is absent, or must not be subtracted; or "" */
 };
 

@@ -16,7 +16,7 @@ enum metric_input {
     INPUT_INSTRUCTIONS, /* medians of what was counted */
     INPUT_CYCLES,
     INPUT_DRAM_LINES, /* of 64 B, prefetch included */
-    INPUT_ENERGY_J, /* means over windows, with the time that a sample took in them */
+    INPUT_ENERGY_J,   /* means over windows, with the time that a sample took in them */
     INPUT_WINDOW_S,
     INPUT_POWER_W,
     INPUT_IDLE_POWER_W, /* mean of before and after */

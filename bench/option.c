@@ -431,7 +431,9 @@ int option_parse(struct config *config, unsigned command, int argc, char **argv,
     const char *both = config->quick && config->full                    ? "--quick --full"
                        : config->rows > 0 && config->models.count > 0   ? "--shape with --model"
                        : config->rows > 0 && config->families.count > 0 ? "--shape with --family"
-                                                                        : NULL;
+                       : config->zeros.count > 0 && config->outliers.count > 0
+                           ? "--zeros --outliers"
+                           : NULL;
     if (both)
         snprintf(why, why_size, "%s: only one of them", both);
     return both ? -EINVAL : 0;

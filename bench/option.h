@@ -60,6 +60,7 @@ struct config {
     bool warm;               /* --cache warm */
     bool profile;
     bool kv_i8, head_i8;
+    struct int_list zeros, outliers;             /* --zeros: percent */
     const char *events, *meters, *meter_command; /* --events, --meter, --meter-cmd; or NULL */
     int64_t idle_s, energy_windows;
     bool quick, full, help, version;

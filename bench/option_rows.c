@@ -12,6 +12,7 @@ enum {
     THREADS_MAX = 4096,
     TOKENS_MAX = 1 << 20,
     BATCH_MAX = 1 << 16,
+    OUTLIERS_MAX = 1 << 20,
     COLUMNS_MAX = (1 << 17) - 1, /* integer sums are exact below 2^17 columns: kernels/kernel.h */
 };
 
@@ -28,6 +29,10 @@ const struct option_row option_rows[] = {
         "force instruction sets, e.g. c,avx2, or all (default: the best that the CPU has; roof: all)"),
     ROW(NULL, "shape", "RxC", OPTION_SHAPE, rows, 1, COLUMNS_MAX, CMD_KERNEL,
         "one matrix of R rows and C columns instead of a model's"),
+    ROW(NULL, "zeros", "LIST", OPTION_INT_LIST, zeros, 0, 100, CMD_KERNEL,
+        "shares of zero weights in percent, each on a matrix of its own (default: a third of ternary weights)"),
+    ROW(NULL, "outliers", "LIST", OPTION_INT_LIST, outliers, 1, OUTLIERS_MAX, CMD_KERNEL,
+        "ternary formats also with so many FP16 outliers restored on top, against none in the same rounds"),
     ROW("p", "n-prompt", "LIST", OPTION_INT_LIST, prompts, 0, TOKENS_MAX, CMD_MODEL,
         "prompt tokens of prefill; 0: no prefill"),
     ROW("n", "n-gen", "LIST", OPTION_INT_LIST, gens, 0, TOKENS_MAX, CMD_MODEL,

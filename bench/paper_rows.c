@@ -342,11 +342,12 @@ static void add_tokens(json_t *rows, sqlite3 *db, int64_t run, const char *size,
         const struct joule ours = token_value(db, &c);
         if (!strcmp((*f)->name, "f16"))
             base = ours.estimate;
-        json_array_append_new(
-            rows, new_row("energy", "cpu", size, (*f)->name, metric, NAN, ours.estimate.value,
-                          below(ours.estimate), above(ours.estimate), ours.provenance, NAN,
-                          energy_ratio(base, ours.estimate, !strcmp((*f)->name, "f16")), c.threads,
-                          ours.reason));
+        json_array_append_new(rows,
+                              new_row("energy", variant_of(size), size, (*f)->name, metric, NAN,
+                                      ours.estimate.value, below(ours.estimate),
+                                      above(ours.estimate), ours.provenance, NAN,
+                                      energy_ratio(base, ours.estimate, !strcmp((*f)->name, "f16")),
+                                      c.threads, ours.reason));
         paper_cell_release(&c);
     }
 }

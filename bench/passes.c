@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/passes.h"
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,19 +55,13 @@ int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, 
                      (size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
 }
 
-/* The experts of a layer that `tokens` tokens meet, when each chooses by chance: what synthetic
- * weights do. Exact for one token. */
-static double experts_met(const struct shape *s, int tokens)
-{
-    return s->experts * (1 - pow(1 - (double)s->experts_used / s->experts, tokens));
-}
-
-/* Of one layer: the experts that a decode step of `parallel` tokens leaves alone. */
-static double unread_experts_bytes(const struct pass_spec *spec, int parallel)
+/* Of one layer: the experts that a decode step leaves alone. Several sequences may meet more than
+ * experts_used of them, or all the same: the least is what must be read. */
+static size_t unread_expert_bytes(const struct pass_spec *spec)
 {
     const struct shape *s = spec->shape;
 
-    return (s->experts - experts_met(s, parallel)) * (double)model_expert_bytes(s, spec->family);
+    return (size_t)(s->experts - s->experts_used) * model_expert_bytes(s, spec->family);
 }
 
 int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *test)
@@ -77,14 +70,14 @@ int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *te
     const size_t row = (size_t)s->hidden * sizeof(uint16_t);
     const bool one = s->tied_embeddings && spec->head == &f16; /* one matrix, read by the head */
     const size_t unread = one ? 0 : (size_t)s->vocab * row;
-    const double weights = (double)(weights_of(spec, s->layers) - unread + row) -
-                           s->layers * unread_experts_bytes(spec, test->parallel);
+    const size_t weights =
+        weights_of(spec, s->layers) - unread + row - (size_t)s->layers * unread_expert_bytes(spec);
     const double position = (double)session_position_bytes(s, spec->kv);
     const double depth = test->n_depth + (test->n_gen + 1) / 2.0; /* the mean of the steps */
 
     if (!test->n_gen)
         return 0; /* a prompt is bound by its operations */
-    return (int64_t)(test->n_gen * (weights + test->parallel * depth * position));
+    return (int64_t)(test->n_gen * ((double)weights + test->parallel * depth * position));
 }
 
 int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test)
@@ -98,8 +91,8 @@ int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test
 
 int pass_cycled_layers(const struct pass_spec *spec, int64_t llc_bytes)
 {
-    const int64_t layer = (int64_t)((double)(weights_of(spec, 2) - weights_of(spec, 1)) -
-                                    unread_experts_bytes(spec, 1));
+    const int64_t layer =
+        (int64_t)(weights_of(spec, 2) - weights_of(spec, 1) - unread_expert_bytes(spec));
     const int64_t layers = (CACHE_FACTOR * llc_bytes + layer - 1) / layer;
     const int64_t wanted = layers > RESIDENT_MIN ? layers : RESIDENT_MIN;
 

@@ -129,33 +129,52 @@ struct roofline roofline_of(sqlite3 *db, int64_t cell)
     return r;
 }
 
-struct summary scaling_of(sqlite3 *db, int64_t cell)
+/* Ratios of a cell's work and time to another's, whose id and work the statement gives. `rate`: of
+ * rates, else of times. */
+static struct summary ratio_to(sqlite3 *db, int64_t cell, const char *sql, bool rate)
 {
-    /* A kernel's partner is the read of its thread count, whose partner is that of the first. */
-    static const char sql[] =
-        "WITH led AS (SELECT c.*, coalesce(p.partner, p.id, c.id) AS leader FROM cell c "
-        "LEFT JOIN cell p ON p.id = c.partner "
-        "WHERE c.run = (SELECT run FROM cell WHERE id = ?1)) "
-        "SELECT b.id, coalesce(b.work_ops, b.work_bytes), coalesce(c.work_ops, c.work_bytes) "
-        "FROM led c JOIN led b ON b.leader = c.leader AND b.kind = c.kind "
-        "AND b.item IS c.item AND b.format IS c.format AND b.isa IS c.isa AND b.phase IS c.phase "
-        "AND b.rows IS c.rows AND b.cols IS c.cols AND b.batch IS c.batch "
-        "AND b.cache IS c.cache AND b.threads < c.threads "
-        "WHERE c.id = ?1 ORDER BY b.threads LIMIT 1";
     struct summary s = { .median = NAN, .low = NAN, .high = NAN };
     sqlite3_stmt *statement = prepare(db, sql, cell);
 
     if (statement && sqlite3_step(statement) == SQLITE_ROW) {
+        const int64_t other = sqlite3_column_int64(statement, 0);
         const double work =
             sqlite3_column_double(statement, 2) / sqlite3_column_double(statement, 1);
         int n;
-        double *ratios = rows_ratios(db, sqlite3_column_int64(statement, 0), cell, &n);
+        double *ratios = rate ? rows_ratios(db, other, cell, &n) : rows_ratios(db, cell, other, &n);
         for (int i = 0; i < n; i++)
-            ratios[i] *= work;
+            ratios[i] *= rate ? work : 1 / work;
         if (n)
             s = stats_summary(ratios, n);
         free(ratios);
     }
     sqlite3_finalize(statement);
     return s;
+}
+
+/* Cells of the same rounds as ?1, of the same kernel: a kernel's partner is the read of its thread
+ * count, whose partner is that of the first. */
+#define SAME_ROUNDS                                                                                \
+    "WITH led AS (SELECT c.*, coalesce(p.partner, p.id, c.id) AS leader FROM cell c "              \
+    "LEFT JOIN cell p ON p.id = c.partner "                                                        \
+    "WHERE c.run = (SELECT run FROM cell WHERE id = ?1)) "                                         \
+    "SELECT b.id, coalesce(b.work_ops, b.work_bytes), coalesce(c.work_ops, c.work_bytes) "         \
+    "FROM led c JOIN led b ON b.leader = c.leader AND b.kind = c.kind "                            \
+    "AND b.format IS c.format AND b.isa IS c.isa AND b.phase IS c.phase "                          \
+    "AND b.rows IS c.rows AND b.cols IS c.cols AND b.batch IS c.batch AND b.cache IS c.cache "
+
+struct summary scaling_of(sqlite3 *db, int64_t cell)
+{
+    return ratio_to(db, cell,
+                    SAME_ROUNDS "AND b.item IS c.item AND b.threads < c.threads "
+                                "WHERE c.id = ?1 ORDER BY b.threads LIMIT 1",
+                    true);
+}
+
+struct summary variant_time_of(sqlite3 *db, int64_t cell)
+{
+    return ratio_to(db, cell,
+                    SAME_ROUNDS "AND b.item IS NOT c.item AND b.threads = c.threads "
+                                "AND b.id < c.id WHERE c.id = ?1 ORDER BY b.id LIMIT 1",
+                    false);
 }

@@ -24,4 +24,9 @@ struct roofline roofline_of(sqlite3 *db, int64_t cell);
  * round. n = 0 and NaN where there are no such rounds. */
 struct summary scaling_of(sqlite3 *db, int64_t cell);
 
+/* A variant of a kernel (its item: a share of zeros, a number of outliers): time for the same work
+ * by that of the kernel's first variant in the same rounds, paired by round. n = 0 and NaN for the
+ * first itself. */
+struct summary variant_time_of(sqlite3 *db, int64_t cell);
+
 #endif

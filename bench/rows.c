@@ -303,6 +303,18 @@ static void roof_members(json_t *row, const struct roofline *r)
     json_object_set_new(row, "bound", r->bound ? json_string(r->bound) : json_null());
 }
 
+/* Zeros and outliers, and the time against the first variant of the kernel. */
+static void variant_members(json_t *row, sqlite3 *db, int64_t cell)
+{
+    const struct summary s = variant_time_of(db, cell);
+
+    value_member(row, db, cell, "zero_share", "zero_share");
+    value_member(row, db, cell, "outliers", "outliers");
+    json_object_set_new(row, "time_ratio", table_real(s.median));
+    json_object_set_new(row, "time_ratio_low", table_real(s.low));
+    json_object_set_new(row, "time_ratio_high", table_real(s.high));
+}
+
 static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
 {
     static const char *const names[] = { "rows", "cols", "batch", "threads", NULL };
@@ -330,6 +342,7 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
                         table_real((double)integer(source, "work_ops") / t.summary.median));
     roof_members(row, &roofline);
     scaling_members(row, db, cell_id(cell));
+    variant_members(row, db, cell_id(cell));
     value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
     json_object_set_new(row, "calls", json_integer((json_int_t)calls));
     energy_members(row, db, cell_id(cell), calls);

@@ -32,11 +32,11 @@ struct run {
     struct store *store;
     struct meter_context context;
     struct meter_set *meters;
-    struct energy *energy;   /* NULL: could not be opened, for the reason in no_energy */
+    struct energy *energy; /* NULL: could not be opened, for the reason in no_energy */
     char no_energy[120];
     struct joules_name *energy_names; /* (energy_channel_count) */
-    int series;              /* of windows, so far */
-    int64_t trace_ns;        /* the last point of power over time that is in the database */
+    int series;                       /* of windows, so far */
+    int64_t trace_ns;     /* the last point of power over time that is in the database */
     struct threads *pool; /* of the last run_threads */
     int64_t id;           /* of the run's row */
     int64_t deadline_ns;  /* clock_ns after which no new round begins; 0: none */

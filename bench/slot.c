@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/slot.h"
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ static int copies_of(const struct slot *s, const struct run *run, struct dims d)
 
 int64_t slot_bytes(const struct slot *s, const struct run *run, struct dims d)
 {
+    if (s->shares)
+        return 0;
     return (int64_t)copies_of(s, run, d) * (int64_t)packed_bytes(s->family, d.rows, d.cols);
 }
 
@@ -42,10 +45,35 @@ void slot_elements(const struct family *f, void *dst, size_t n, uint64_t seed)
     }
 }
 
+static bool is_zero(const struct family *f, const void *elements, size_t i)
+{
+    return f->element == ELEMENT_F16 ? (((const uint16_t *)elements)[i] & 0x7fff) == 0
+                                     : ((const int8_t *)elements)[i] == 0;
+}
+
+/* Makes `percent` of random elements 0, and no other. */
+static void set_zeros(const struct family *f, void *elements, size_t n, int percent, uint64_t seed)
+{
+    uint16_t *half = elements;
+    int8_t *byte = elements;
+
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        const bool zero = (seed >> 33) % 100 < (uint64_t)percent;
+        if (f->element == ELEMENT_F16)
+            half[i] = zero ? 0 : half[i];
+        else if (zero)
+            byte[i] = 0;
+        else if (!byte[i])
+            byte[i] = seed >> 32 & 1 ? 1 : -1;
+    }
+}
+
 struct fill_job {
     struct slot *slot;
     uint64_t seed;
-    int error;
+    atomic_int error;
+    atomic_llong zeros;
 };
 
 /* A thread packs its own panels of the first copy, and copies them to the others: it touches first
@@ -59,37 +87,70 @@ static void fill_share(void *arg, int index, int count)
     const size_t panel = panel_bytes(s->family, s->dims.cols);
     const size_t n = (size_t)PANEL_ROWS * (size_t)s->dims.cols;
     void *elements = malloc(n * sizeof(uint16_t));
+    long long zeros = 0;
 
     if (!elements) {
-        job->error = -ENOMEM; /* any thread may say so */
+        job->error = -ENOMEM;
         return;
     }
     for (int row = rows.first; row < rows.last; row += PANEL_ROWS) {
         char *to = s->data + (size_t)(row / PANEL_ROWS) * panel;
         const int left = rows.last - row < PANEL_ROWS ? rows.last - row : PANEL_ROWS;
         slot_elements(s->family, elements, n, job->seed + (uint64_t)row);
+        if (s->zeros >= 0)
+            set_zeros(s->family, elements, n, s->zeros, job->seed - (uint64_t)row);
+        for (size_t i = 0; i < (size_t)left * (size_t)s->dims.cols; i++)
+            zeros += is_zero(s->family, elements, i);
         s->family->pack(to, elements, left, s->dims.cols);
         for (int i = 1; i < s->count; i++)
             memcpy(to + (size_t)i * one, to, panel);
     }
+    atomic_fetch_add(&job->zeros, zeros);
     free(elements);
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const int x = ((const struct outlier *)a)->row, y = ((const struct outlier *)b)->row;
+
+    return (x > y) - (x < y);
+}
+
+/* Anywhere in the matrix; two may fall on one weight. */
+static int make_outliers(struct slot *s, uint64_t seed)
+{
+    s->restored = calloc((size_t)s->outliers, sizeof *s->restored);
+    if (!s->restored)
+        return -ENOMEM;
+    for (int i = 0; i < s->outliers; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        s->restored[i].row = (int)((seed >> 33) % (uint64_t)s->dims.rows);
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        s->restored[i].col = (int)((seed >> 33) % (uint64_t)s->dims.cols);
+        s->restored[i].delta = seed >> 32 & 1 ? 8 : -8;
+    }
+    qsort(s->restored, (size_t)s->outliers, sizeof *s->restored, by_row);
+    return 0;
 }
 
 int slot_open(struct slot *s, struct run *run, struct dims d, int batch_max)
 {
     const size_t one = packed_bytes(s->family, d.rows, d.cols);
-    struct fill_job job = { s, run->config->seed, 0 };
+    struct fill_job job = { s, run->config->seed, 0, 0 };
+    struct slot *from = s->shares;
 
     s->run = run;
     s->dims = d;
     s->next = 0;
     s->count = copies_of(s, run, d);
     s->bytes = one * (size_t)s->count;
-    s->data = pages_alloc(s->bytes);
+    s->data = from ? from->data : pages_alloc(s->bytes);
     s->copies = calloc((size_t)s->count, sizeof *s->copies);
     s->row_scale = malloc((size_t)d.rows * sizeof(float));
     s->y = malloc((size_t)d.rows * (size_t)batch_max * sizeof(float));
     if (!s->data || !s->copies || !s->row_scale || !s->y)
+        return -ENOMEM;
+    if (s->outliers && make_outliers(s, run->config->seed))
         return -ENOMEM;
     for (int r = 0; r < d.rows; r++)
         s->row_scale[r] = 1;
@@ -99,15 +160,22 @@ int slot_open(struct slot *s, struct run *run, struct dims d, int batch_max)
                            .row_scale = s->family->element == ELEMENT_I8 ? s->row_scale : NULL,
                            .scale = 1,
                            .rows = d.rows,
-                           .cols = d.cols };
-    threads_run(run->pool, fill_share, &job);
+                           .cols = d.cols,
+                           .outliers = s->restored,
+                           .outlier_count = s->outliers };
+    if (!from)
+        threads_run(run->pool, fill_share, &job);
+    s->zero_share = from ? from->zero_share : (double)job.zeros / ((double)d.rows * d.cols);
     s->huge_share = memory_huge_share(run->config->sysroot, s->data, s->bytes);
     return job.error;
 }
 
 void slot_close(struct slot *s)
 {
-    pages_free(s->data, s->bytes);
+    if (!s->shares)
+        pages_free(s->data, s->bytes);
+    free(s->restored);
+    s->restored = NULL;
     free(s->copies);
     free(s->row_scale);
     free(s->y);
@@ -130,21 +198,19 @@ static void call_share(void *arg, int index, int count)
     const struct acts *acts = call->calls->acts;
     const struct range rows = threads_share(call->w->rows, PANEL_ROWS, index, count);
 
-    if (acts->count == 1)
-        s->kernel->gemv(s->y, call->w, acts, rows.first, rows.last);
-    else
-        s->kernel->gemm(s->y, call->w->rows, call->w, acts, rows.first, rows.last);
+    kernel_run(s->kernel, s->y, call->w->rows, call->w, acts, rows.first, rows.last);
 }
 
 static int run_calls(void *arg)
 {
     const struct slot_calls *c = arg;
     struct slot *s = c->slot;
+    struct slot *turn = s->shares ? s->shares : s; /* the copies go round once, for both */
 
     threads_use(s->run->pool, c->threads);
     for (int i = 0; i < c->calls; i++) {
-        struct call call = { c, &s->copies[s->next] };
-        s->next = (s->next + 1) % s->count;
+        struct call call = { c, &s->copies[turn->next] };
+        turn->next = (turn->next + 1) % turn->count;
         threads_run(s->run->pool, call_share, &call);
     }
     return run_stop ? -EINTR : 0;
@@ -196,7 +262,13 @@ int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner
     const struct dims d = s->dims;
     const int batch = c->acts->count;
     const size_t bytes = packed_bytes(s->family, d.rows, d.cols);
+    char variant[32] = "";
+    if (s->zeros >= 0)
+        snprintf(variant, sizeof variant, "zeros=%d", s->zeros);
+    else if (s->outliers)
+        snprintf(variant, sizeof variant, "outliers=%d", s->outliers);
     const struct cell cell = { .kind = "kernel",
+                               .item = variant[0] ? variant : NULL,
                                .model = model,
                                .format = s->family->name,
                                .isa = s->kernel->isa,
@@ -216,6 +288,8 @@ int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner
     if (id > 0) {
         run_derived(run, id, "bits_per_weight", 8.0 * (double)bytes / ((double)d.rows * d.cols),
                     "bit", "8 * packed bytes / (rows * cols)");
+        run_value(run, id, "zero_share", s->zero_share, "1", PROVENANCE_MEASURED, NULL);
+        run_value(run, id, "outliers", s->outliers, "1", PROVENANCE_MEASURED, NULL);
         run_value(run, id, "huge_page_share", s->huge_share.value, "1", PROVENANCE_COUNTED,
                   s->huge_share.reason);
     }

@@ -15,13 +15,18 @@ struct slot {
     struct run *run;
     const struct family *family;
     const struct kernel *kernel;
+    int zeros;           /* percent of the weights; -1: as they come, a third of the trits */
+    int outliers;        /* restored on top */
+    struct slot *shares; /* whose packed weights these are; NULL: its own */
     struct dims dims;
     struct wmat *copies; /* (count) */
     int count, next;
     char *data;
     size_t bytes; /* of all copies */
     float *row_scale;
-    float *y; /* (batch_max, rows) */
+    float *y;                 /* (batch_max, rows) */
+    struct outlier *restored; /* (outliers) */
+    double zero_share;        /* of the weights, counted */
     struct reading huge_share;
 };
 
@@ -32,7 +37,9 @@ void slot_elements(const struct family *f, void *dst, size_t n, uint64_t seed);
 int64_t slot_bytes(const struct slot *s, const struct run *run, struct dims d);
 
 /* Fills the copies with seeded weights, each thread of the pool in use its own panels. 0 or
- * -ENOMEM; slot_close comes after either. family and kernel are the caller's to set. */
+ * -ENOMEM; slot_close comes after either. What stands before
+ * dims is the caller's to set; a slot that shares is opened after the other and closed before it
+ * or after it. */
 int slot_open(struct slot *s, struct run *run, struct dims d, int batch_max);
 void slot_close(struct slot *s);
 

@@ -39,14 +39,16 @@ int verify_acts(struct verify_acts *x, int count, int cols, uint64_t seed)
 static int verify_rows(const struct family *f, const struct kernel *kernel, const struct wmat *w,
                        const struct acts *x, float *y, int first, int last, char *why, size_t size)
 {
+    struct acts one = *x;
     char detail[160];
 
-    kernel->gemv(y, w, x, first, last);
+    one.count = 1;
+    kernel_run(kernel, y, w->rows, w, &one, first, last);
     int error = kernel_verify(f, w, x, 0, y, first, last, detail, sizeof detail);
     const char *op = "gemv";
     if (!error) {
         op = "gemm";
-        kernel->gemm(y, w->rows, w, x, first, last);
+        kernel_run(kernel, y, w->rows, w, x, first, last);
         for (int t = 0; t < TOKENS && !error; t += TOKENS - 1)
             error = kernel_verify(f, w, x, t, y + (size_t)t * (size_t)w->rows, first, last, detail,
                                   sizeof detail);

@@ -36,6 +36,39 @@ const struct kernel *kernel_find(const struct family *f, const char *isa, unsign
     }
 }
 
+/* The first outlier of row `row` or a later one. */
+static int find_outlier(const struct wmat *w, int row)
+{
+    int low = 0, high = w->outlier_count;
+
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (w->outliers[middle].row < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void kernel_run(const struct kernel *k, float *y, int ldy, const struct wmat *w,
+                const struct acts *x, int first, int last)
+{
+    if (x->count == 1)
+        k->gemv(y, w, x, first, last);
+    else
+        k->gemm(y, ldy, w, x, first, last);
+    if (!w->outlier_count)
+        return;
+    for (int i = find_outlier(w, first); i < w->outlier_count && w->outliers[i].row < last; i++) {
+        const struct outlier *o = &w->outliers[i];
+        for (int t = 0; t < x->count; t++)
+            y[(size_t)t * (size_t)ldy + (size_t)o->row] +=
+                o->delta *
+                ((float)x->q8[(size_t)t * (size_t)x->stride + (size_t)o->col] * x->scale[t]);
+    }
+}
+
 int padded_cols(int cols)
 {
     return (cols + ACT_BLOCK - 1) / ACT_BLOCK * ACT_BLOCK;
@@ -91,7 +124,7 @@ int kernel_verify(const struct family *f, const struct wmat *w, const struct act
     if (error)
         snprintf(why, why_size, "no memory to verify %d x %d", w->rows, w->cols);
     else
-        kernel_pick(f, 0)->gemv(want, w, &one, first, last);
+        kernel_run(kernel_pick(f, 0), want, w->rows, w, &one, first, last);
     for (int r = first; !error && r < last; r++) {
         const double off = fabs((double)y[r] - (double)want[r]);
         /* off is NaN when y is: the comparison must fail then */

@@ -21,12 +21,21 @@
 
 enum { PANEL_ROWS = 16, ACT_BLOCK = 240 /* a multiple of every family's block_cols */ };
 
+/* A weight that its format cannot hold: delta is what the weight is more than that (Super Weight,
+ * arXiv 2411.07191, restores FP16 scalars so). */
+struct outlier {
+    int row, col;
+    float delta;
+};
+
 /* A packed matrix: (rows, cols). Const once packed. */
 struct wmat {
     const void *data;
     const float *row_scale; /* (rows): one scale a row; NULL: `scale` holds for every row */
     float scale;
-    int rows, cols; /* as in the model, without padding */
+    int rows, cols;                 /* as in the model, without padding */
+    const struct outlier *outliers; /* (outlier_count), by row; ACT_I8 families only */
+    int outlier_count;
 };
 
 /* Activations: (count, cols), rows `stride` elements apart, readable and zero from cols up to
@@ -45,6 +54,12 @@ typedef void gemv_fn(float *y, const struct wmat *w, const struct acts *x, int f
 /* GEMM: y is (x->count, rows), tokens ldy floats apart; every token's y[first] .. y[last - 1]. */
 typedef void gemm_fn(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                      int last);
+
+struct kernel;
+/* What callers use: y is (x->count, rows), by GEMV for one token and by GEMM for more; and then
+ * y[row] += delta * x[col], x being q8 * scale, for the outliers among the rows. */
+void kernel_run(const struct kernel *k, float *y, int ldy, const struct wmat *w,
+                const struct acts *x, int first, int last);
 
 /* Packs one panel: src is (rows <= PANEL_ROWS, cols), row-major, cols apart, elements as
  * family->element says. panel has panel_bytes(family, cols). */

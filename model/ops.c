@@ -106,10 +106,7 @@ static void linear_share(void *arg, int index, int count)
     for (int i = 0; i < job->count; i++) {
         const struct product *p = &job->products[i];
         const struct range rows = threads_share(p->w->rows, PANEL_ROWS, index, count);
-        if (job->x->count == 1)
-            job->kernel->gemv(p->y, p->w, job->x, rows.first, rows.last);
-        else
-            job->kernel->gemm(p->y, p->ldy, p->w, job->x, rows.first, rows.last);
+        kernel_run(job->kernel, p->y, p->ldy, p->w, job->x, rows.first, rows.last);
         if (p->residual)
             add_residual(job->s->model->act, p, job->x->count, rows);
     }

@@ -24,3 +24,8 @@ void ref_linear_int(double *y, const int8_t *w, const double *w_scale, const int
     for (int r = 0; r < rows; r++)
         y[r] = (double)ref_dot(w + (size_t)r * (size_t)cols, x, cols) * w_scale[r] * x_scale;
 }
+
+void ref_restore(double *y, int row, int col, double delta, const double *x)
+{
+    y[row] += delta * x[col];
+}

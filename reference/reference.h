@@ -46,6 +46,10 @@ void ref_linear_real(double *y, const double *w, const double *x, int rows, int 
 void ref_linear_int(double *y, const int8_t *w, const double *w_scale, const int8_t *x,
                     double x_scale, int rows, int cols);
 
+/* y[row] += delta * x[col]: a weight whose FP16 value is restored on top of a matrix that holds
+ * less of it. (Super Weight, arXiv 2411.07191, section 4) */
+void ref_restore(double *y, int row, int col, double delta, const double *x);
+
 /* ---- block.c: what is between two linear layers ---- */
 
 /* y[i] = x[i] * gain[i] / sqrt(mean(x^2) + eps). (RMSNorm, arXiv 1910.07467, equation 4) */
