@@ -11,6 +11,7 @@
 #include "bench/paper_cells.h"
 #include "bench/paper_energy.h"
 #include "bench/paper_rows.h"
+#include "bench/paper_sparsity.h"
 #include "bench/passes.h"
 #include "bench/rows.h"
 #include "harness/stats.h"
@@ -377,6 +378,8 @@ int cmd_paper(const struct config *config)
         return status;
     if (!config->only.count || only(config, "fig3"))
         paper_energy_store(&run);
+    if (!run.broken && (!config->only.count || only(config, "sparsity")))
+        paper_sparsity_store(&run);
     if (!run.broken && (!config->only.count || only(config, "table1") || only(config, "fig2")))
         measure_models(&run);
     if (!run.broken && (!config->only.count || only(config, "fig3")))

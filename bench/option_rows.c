@@ -76,7 +76,7 @@ const struct option_row option_rows[] = {
     ROW(NULL, "energy-windows", "N", OPTION_INT, energy_windows, 1, 1000, CMD_RUNS,
         "where energy is counted: windows of each measurement (default: 3)"),
     ROW(NULL, "only", "LIST", OPTION_TEXT_LIST, only, 0, 0, CMD_PAPER | CMD_REPORT,
-        "items of the paper: table1, fig2, fig3; report: or power, over the time of a run"),
+        "items: table1, fig2, fig3, sparsity; report: or power, over the time of a run"),
     ROW(NULL, "quick", NULL, OPTION_FLAG, quick, 0, 0, CMD_PAPER, "seven sizes in at most about 8 minutes (default)"),
     ROW(NULL, "full", NULL, OPTION_FLAG, full, 0, 0, CMD_PAPER, "nine sizes, longer samples: hours"),
     ROW(NULL, "run", "ID", OPTION_TEXT, run, 0, 0, CMD_REPORT,

@@ -9,6 +9,7 @@
 #include "bench/paper_cells.h"
 #include "bench/paper_data.h"
 #include "bench/paper_energy.h"
+#include "bench/paper_sparsity.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
 #include "harness/store.h"
@@ -352,6 +353,20 @@ static void add_tokens(json_t *rows, sqlite3 *db, int64_t run, const char *size,
     }
 }
 
+/* ---- zeros ---- */
+
+static void add_sparsity(void *rows, const struct sparsity_row *s)
+{
+    const struct ratio none = { NAN, NAN, NAN };
+    char threshold[16];
+
+    snprintf(threshold, sizeof threshold, "%.1f", s->threshold);
+    json_t *row = new_row("sparsity", s->distribution, threshold, "ternary2", "zero_share", NAN,
+                          s->share, s->low, s->high, s->provenance, NAN, none, 0, s->note);
+    json_object_set_new(row, "format", json_null()); /* any ternary one */
+    json_array_append_new(rows, row);
+}
+
 /* ---- all of it ---- */
 
 static bool wanted(const struct text_list *only, const char *item)
@@ -386,6 +401,8 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
     }
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);
+    if (wanted(only, "sparsity"))
+        paper_sparsity_each(db, run, add_sparsity, rows);
     rows_machine_build(db, run, machine, build);
     json_array_foreach(rows, at, row)
     {

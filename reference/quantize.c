@@ -11,14 +11,27 @@ static double round_clip(double x, double low, double high)
     return fmax(low, fmin(high, nearbyint(x)));
 }
 
-void ref_quantize_absmean(int8_t *code, double *scale, const double *w, size_t n)
+static double absmean(const double *w, size_t n)
 {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += fabs(w[i]);
-    *scale = fmax(sum / (double)n, FLOOR);
+    return fmax(sum / (double)n, FLOOR);
+}
+
+void ref_quantize_absmean(int8_t *code, double *scale, const double *w, size_t n)
+{
+    *scale = absmean(w, n);
     for (size_t i = 0; i < n; i++)
         code[i] = (int8_t)round_clip(w[i] / *scale, -1, 1);
+}
+
+void ref_quantize_threshold(int8_t *code, double *scale, const double *w, size_t n,
+                            double threshold)
+{
+    *scale = absmean(w, n);
+    for (size_t i = 0; i < n; i++)
+        code[i] = fabs(w[i]) <= threshold * *scale ? 0 : w[i] < 0 ? -1 : 1;
 }
 
 void ref_quantize_absmax(int8_t *code, double *scale, const double *x, size_t n)

@@ -24,6 +24,11 @@
  * 3) */
 void ref_quantize_absmean(int8_t *code, double *scale, const double *w, size_t n);
 
+/* The same with another threshold than absmean's 1/2: code = 0 for |w| <= threshold * scale, else
+ * the sign of w. */
+void ref_quantize_threshold(int8_t *code, double *scale, const double *w, size_t n,
+                            double threshold);
+
 /* 8-bit activations of one token, or 8-bit weights of one row: scale = max(max|x|, 1e-5) / 127;
  * code = clip(round(x / scale), -127, 127). ([B] section 2.1 with Q = 127 as in [T] Figure 3) */
 void ref_quantize_absmax(int8_t *code, double *scale, const double *x, size_t n);

@@ -192,6 +192,59 @@ static void kernels(const void *arg)
         try_shape(arg, shapes[i].rows, shapes[i].cols, shapes[i].tokens);
 }
 
+/* ---- outliers ---- */
+
+/* Each token's reference output with what `o` restores; the roundings of one float product more. */
+static void restore(double *want, double *bound, const struct matrix *m, const struct acts *x,
+                    const struct outlier *o)
+{
+    const int rows = m->w.rows, cols = m->w.cols;
+    double *real = check_alloc((size_t)cols * sizeof *real);
+
+    for (int t = 0; t < x->count; t++) {
+        for (int c = 0; c < cols; c++)
+            real[c] = inputs_at(x, t, c) * (double)x->scale[t];
+        ref_restore(want + t * rows, o->row, o->col, (double)o->delta, real);
+        bound[t * rows + o->row] +=
+            4 * ULP * (fabs((double)o->delta * real[o->col]) + fabs(want[t * rows + o->row]));
+    }
+}
+
+/* By every kernel, in one piece or in two that part the rows with outliers; and kernel_verify knows
+ * of them. */
+static void outliers(const void *arg)
+{
+    enum { ROWS = 37, COLS = 100, TOKENS = 3, COUNT = 6 };
+    static const struct outlier list[COUNT] = {
+        { 0, 0, 8 },      { 0, 99, -3.5f }, { 15, 7, 100 },
+        { 16, 7, 0.25f }, { 16, 7, 0.25f }, { 36, 50, -8 }
+    };
+    const struct family *f = arg;
+    char why[200];
+
+    check_context("%s", f->name);
+    struct matrix m = matrix_make(f, ROWS, COLS, WEIGHTS_RANDOM);
+    struct acts x = inputs_make(f, COLS, TOKENS, INPUTS_RANDOM);
+    double *want = check_alloc(TOKENS * ROWS * sizeof *want);
+    double *bound = check_alloc(TOKENS * ROWS * sizeof *bound);
+    float *y = check_alloc(TOKENS * ROWS * sizeof *y);
+    expect(want, bound, &m, &x);
+    for (int i = 0; i < COUNT; i++)
+        restore(want, bound, &m, &x, &list[i]);
+    m.w.outliers = list;
+    m.w.outlier_count = COUNT;
+    for (int split = 0; split < ROWS; split++)
+        for (x.count = 1; x.count <= TOKENS; x.count += TOKENS - 1) {
+            check_context("%s, %d tokens, rows from %d", f->name, x.count, split);
+            kernel_run(kernel_pick(f, 0), y, ROWS, &m.w, &x, 0, split);
+            kernel_run(kernel_pick(f, 0), y, ROWS, &m.w, &x, split, ROWS);
+            compare(want, bound, y, (size_t)(x.count * ROWS));
+        }
+    check_that(!kernel_verify(f, &m.w, &x, 2, y + 2 * ROWS, 0, ROWS, why, sizeof why));
+    m.w.outlier_count = COUNT - 1;
+    check_that(kernel_verify(f, &m.w, &x, 2, y + 2 * ROWS, 0, ROWS, why, sizeof why) == -EILSEQ);
+}
+
 /* ---- the guard in front of every timing ---- */
 
 static void verification(const void *arg)
@@ -243,6 +296,8 @@ static void group(void)
         check_run(CHECK_PASSES, packing, *f, "oracle: %s packing", (*f)->name);
         check_run(CHECK_PASSES, kernels, *f, "oracle: %s_gemv_c, %s_gemm_c", (*f)->name,
                   (*f)->name);
+        if ((*f)->act == ACT_I8)
+            check_run(CHECK_PASSES, outliers, *f, "oracle: %s outliers", (*f)->name);
         check_run(CHECK_PASSES, verification, *f, "oracle: %s kernel_verify", (*f)->name);
     }
 }

@@ -186,6 +186,33 @@ static void scaling_is_of_rates_in_the_same_rounds(void **state)
     }
 }
 
+static void variants_are_timed_against_the_first(void **state)
+{
+    const int64_t slower[ROUNDS] = { 100, 200, 400 }, twice[ROUNDS] = { 200, 400, 800 };
+    const int64_t one = add(roof_cell_of("read_gbps", "avx2", 1, 0), hundred);
+    const int64_t two = add(roof_cell_of("read_gbps", "avx2", 2, one), hundred);
+    struct cell variant = kernel_cell_of("ternary2", 1000, 1000, 1, one);
+    const int64_t plain = add(variant, slower);
+    const int64_t other = add(kernel_cell_of("lut", 1000, 1000, 1, one), hundred);
+    variant.item = "outliers=6";
+    const int64_t cell = add(variant, twice);
+    variant.item = "outliers=60";
+    variant.work_bytes = variant.work_ops = 2000; /* twice the calls */
+    const int64_t longer = add(variant, twice);
+    variant.threads = 2;
+    variant.partner = two;
+    const int64_t alone = add(variant, twice);
+
+    (void)state;
+    assert_true(variant_time_of(store_db(store), cell).median == 2);
+    assert_int_equal(variant_time_of(store_db(store), cell).n, ROUNDS);
+    assert_true(variant_time_of(store_db(store), longer).median == 1);
+    assert_true(isnan(scaling_of(store_db(store), cell).median)); /* it is no thread count */
+    const int64_t none[] = { plain, other, alone };
+    for (int i = 0; i < 3; i++)
+        assert_true(isnan(variant_time_of(store_db(store), none[i]).median));
+}
+
 int main(void)
 {
 #define CASE(body) cmocka_unit_test_setup_teardown(body, open_store, close_store)
@@ -196,6 +223,7 @@ int main(void)
         CASE(a_warm_cache_is_not_the_memory),
         CASE(without_a_roof_there_is_no_share),
         CASE(scaling_is_of_rates_in_the_same_rounds),
+        CASE(variants_are_timed_against_the_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
