@@ -108,23 +108,32 @@ static int list_shapes(const struct config *config, struct matrix_shape *list)
     return count;
 }
 
+/* Counts on behind SLOTS_MAX: refuse() says how many there are. */
+static int add_slot(struct slot *slots, int count, struct slot slot)
+{
+    if (count < SLOTS_MAX)
+        slots[count] = slot;
+    return count + 1;
+}
+
 /* A kernel at each share of zeros, or without outliers and then with each number of them. */
 static int add_variants(const struct config *config, const struct family *f, const struct kernel *k,
                         struct slot *slots, int count)
 {
-    const int plain = count, zeros = config->zeros.count;
-    const int outliers = f->element == ELEMENT_TRIT ? config->outliers.count : 0;
+    struct slot slot = { .family = f, .kernel = k, .zeros = -1 };
+    struct slot *plain = &slots[count < SLOTS_MAX ? count : 0];
 
-    for (int i = 0; i < (zeros ? zeros : 1) && count < SLOTS_MAX; i++)
-        slots[count++] = (struct slot){ .family = f,
-                                        .kernel = k,
-                                        .zeros = zeros ? (int)config->zeros.values[i] : -1 };
-    for (int i = 0; i < outliers && count < SLOTS_MAX; i++)
-        slots[count++] = (struct slot){ .family = f,
-                                        .kernel = k,
-                                        .zeros = -1,
-                                        .outliers = (int)config->outliers.values[i],
-                                        .shares = &slots[plain] };
+    if (!config->zeros.count)
+        count = add_slot(slots, count, slot);
+    for (int i = 0; i < config->zeros.count; i++) {
+        slot.zeros = (int)config->zeros.values[i];
+        count = add_slot(slots, count, slot);
+    }
+    for (int i = 0; i < config->outliers.count && f->element == ELEMENT_TRIT; i++) {
+        slot.outliers = (int)config->outliers.values[i];
+        slot.shares = plain;
+        count = add_slot(slots, count, slot);
+    }
     return count;
 }
 
@@ -371,6 +380,14 @@ static int measure_group(struct group *g, const struct matrix_shape *list, int s
     return error;
 }
 
+static bool any_outliers(const struct slot *slots, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (slots[i].outliers)
+            return true;
+    return false;
+}
+
 /* Everything that can be refused before the database is opened. 0 or the exit status. */
 static int refuse(const struct config *config, const struct slot *slots, int slot_count,
                   const struct matrix_shape *list, int count)
@@ -383,6 +400,11 @@ static int refuse(const struct config *config, const struct slot *slots, int slo
     if (!slot_count)
         return run_refuse("kernel",
                           "no kernel: none of the formats has one of these instruction sets");
+    if (slot_count > SLOTS_MAX)
+        return run_refuse("kernel", "%d kernels and variants of them: at most %d in one run",
+                          slot_count, SLOTS_MAX);
+    if (config->outliers.count && !any_outliers(slots, slot_count))
+        return run_refuse("kernel", "--outliers: none of the formats is ternary");
     for (int i = 0; i < count; i++) {
         const struct dims d = list[i].dims;
         int64_t bytes =

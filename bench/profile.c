@@ -25,6 +25,8 @@ void profile_store(struct run *run, int64_t cell, const struct profile *profile,
 
     for (int i = 0; i <= PARTS; i++) {
         const int64_t ns = i < PARTS ? profile->ns[i] : left;
+        if (i == PART_ROUTER && !ns)
+            continue; /* a dense model has none */
         metric_of(metric, sizeof metric, i);
         run_value(run, cell, metric, (double)ns / passes, "ns", provenance, NULL);
         left -= ns;
@@ -39,13 +41,13 @@ json_t *profile_object(sqlite3 *db, int64_t cell)
     for (int i = 0; i <= PARTS; i++) {
         metric_of(metric, sizeof metric, i);
         const double ns = rows_value(db, cell, metric, NULL);
-        if (isnan(ns)) {
-            json_decref(object);
-            return json_null();
-        }
-        json_object_set_new(object, word_of(i), json_real(ns));
+        if (!isnan(ns))
+            json_object_set_new(object, word_of(i), json_real(ns));
     }
-    return object;
+    if (json_object_size(object))
+        return object;
+    json_decref(object);
+    return json_null();
 }
 
 /* Percent of each part, under its word, beside what says whose they are. */
@@ -60,10 +62,11 @@ static json_t *share_row(const json_t *row, const json_t *profile)
         json_object_set(shares, *name, json_object_get(row, *name));
     for (int i = 0; i <= PARTS; i++)
         total += json_real_value(json_object_get(profile, word_of(i)));
-    for (int i = 0; i <= PARTS; i++)
-        json_object_set_new(
-            shares, word_of(i),
-            table_real(100 * json_real_value(json_object_get(profile, word_of(i))) / total));
+    for (int i = 0; i <= PARTS; i++) {
+        const json_t *ns = json_object_get(profile, word_of(i));
+        json_object_set_new(shares, word_of(i),
+                            table_real(ns ? 100 * json_real_value(ns) / total : NAN));
+    }
     json_object_set_new(
         shares, "ms", table_real(total * 1e-6 / json_number_value(json_object_get(row, "tokens"))));
     return shares;

@@ -303,13 +303,19 @@ static void roof_members(json_t *row, const struct roofline *r)
     json_object_set_new(row, "bound", r->bound ? json_string(r->bound) : json_null());
 }
 
+/* Bytes and counts are whole numbers, and look it. */
+static json_t *whole_or_real(double value)
+{
+    return value == floor(value) ? json_integer((json_int_t)value) : table_real(value);
+}
+
 /* Zeros and outliers, and the time against the first variant of the kernel. */
 static void variant_members(json_t *row, sqlite3 *db, int64_t cell)
 {
     const struct summary s = variant_time_of(db, cell);
 
     value_member(row, db, cell, "zero_share", "zero_share");
-    value_member(row, db, cell, "outliers", "outliers");
+    json_object_set_new(row, "outliers", whole_or_real(rows_value(db, cell, "outliers", NULL)));
     json_object_set_new(row, "time_ratio", table_real(s.median));
     json_object_set_new(row, "time_ratio_low", table_real(s.low));
     json_object_set_new(row, "time_ratio_high", table_real(s.high));
@@ -369,12 +375,6 @@ static void model_times(json_t *row, const struct times *t, double tokens)
     json_object_set_new(row, "ms_per_token", table_real(t->summary.median * ms));
     json_object_set_new(row, "ci_low_ms", table_real(t->summary.low * ms));
     json_object_set_new(row, "ci_high_ms", table_real(t->summary.high * ms));
-}
-
-/* Bytes are whole numbers, and look it. */
-static json_t *whole_or_real(double value)
-{
-    return value == floor(value) ? json_integer((json_int_t)value) : table_real(value);
 }
 
 static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)

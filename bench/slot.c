@@ -261,7 +261,8 @@ int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner
     struct run *run = s->run;
     const struct dims d = s->dims;
     const int batch = c->acts->count;
-    const size_t bytes = packed_bytes(s->family, d.rows, d.cols);
+    const size_t bytes =
+        packed_bytes(s->family, d.rows, d.cols) + (size_t)s->outliers * sizeof *s->restored;
     char variant[32] = "";
     if (s->zeros >= 0)
         snprintf(variant, sizeof variant, "zeros=%d", s->zeros);

@@ -95,6 +95,13 @@ refused "unknown option" "--modl.*did you mean --model" model --modl 3B
 refused "option of another command" "-p" roof -p 5
 refused "unknown model" "4B.*did you mean" model -m 4B
 refused "unknown format" "tenrary2.*did you mean ternary2" model -f tenrary2
+refused "unknown family" "dumy.*did you mean dummy" list models --family dumy
+refused "--zeros 101" "--zeros 101.*100" kernel --shape 64x64 --zeros 101
+refused "--zeros with --outliers" "--zeros --outliers" kernel --shape 64x64 --zeros 0 --outliers 1
+refused "--shape with --family" "--shape with --family" kernel --shape 64x64 --family dummy
+refused "--outliers without a ternary format" "none of the formats" kernel --shape 64x64 -f f16,i8 \
+    --outliers 1
+refused "too many variants" "at most" kernel --shape 64x64 --zeros 0-50
 refused "unknown ISA" "avx3.*did you mean avx2" kernel --isa avx3
 case $(uname -m) in
 x86_64) foreign=neon ;;
@@ -236,6 +243,9 @@ done
 run list models -o csv
 [ $code -eq 0 ] && head -n 1 "$out" | grep -q '^kind,name,' && grep -q ',3B,' "$out"
 ok "list models -o csv" $?
+run list models --family mistral,tii -o csv
+[ $code -eq 0 ] && [ "$(grep -c '^model,mixtral-8x' "$out")" -eq 2 ] && [ "$(wc -l <"$out")" -eq 5 ]
+ok "list models --family lists theirs alone" $?
 run list formats -o jsonl
 [ $code -eq 0 ] && [ "$(grep -c '^{.*}$' "$out")" -eq "$(wc -l <"$out")" ]
 ok "list formats -o jsonl" $?
@@ -403,6 +413,18 @@ run kernel --shape 4096x4096 -f ternary2 -b 1,64 -t 1 -r 1 -o json --db "$db"
     ! cut -f 2-4 table | grep null >&2
 ok "kernel: both ceilings beside GEMV and GEMM, and which of them bounds" $?
 
+run kernel --shape 512x512 -f all --zeros 0,40,100 -t 1 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" format zero_share time_ratio status >table 2>>"$err" &&
+    awk '{ n++; s = $2; want = n % 3 == 1 ? 0 : n % 3 == 2 ? 0.4 : 1
+           bad += $4 != "ok" || s < want - 0.01 || s > want + 0.01 || ($3 == "null") != (n % 3 == 1) }
+        END { exit bad || n != 15 }' table
+ok "kernel --zeros: matrices with that share, each timed against the first" $?
+run kernel --shape 512x512 -f f16,ternary2,lut --outliers 6,500 -b 1,4 -t 1 -r 1 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" format outliers time_ratio status >table 2>>"$err" &&
+    [ "$(grep -c 'ok$' table)" -eq 14 ] && [ "$(grep -c '^f16.0.null' table)" -eq 2 ] &&
+    [ "$(grep -c '^[tl][a-z0-9]*.\(6\|500\).[0-9]' table)" -eq 8 ]
+ok "kernel --outliers: ternary formats with and without" $?
+
 # ---- the paper's items, on a model that is kept in part ----
 
 run paper -m 700M -f f16,ternary2 -r 1 --mem 1G -o json:paper.json --db "$db"
@@ -424,6 +446,15 @@ run paper -m 700M -f ternary2 -r 1 --mem 100M -o json --only table1 --db "$db"
 ok "a model that does not even fit in part is skipped, with the bytes" $?
 refused "an item that is not measured yet" "table3" paper --only table3 --db "$db"
 
+run paper -m dummy-125M -f f16,ternary2 -r 1 --only fig2 -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" item variant size format metric paper provenance >table 2>>"$err" &&
+    [ "$(grep -c '^fig2.dummy.dummy-125M.*null.measured' table)" -eq 4 ]
+ok "paper measures shapes that are not the paper's, beside no number" $?
+run paper --only sparsity -o json --db "$db"
+[ $code -eq 0 ] && "$rows" "$out" item variant size provenance ours >table 2>>"$err" &&
+    grep -q '^sparsity.gaussian.0.5.derived.0\.31006' table &&
+    [ "$(grep -c measured table)" -eq 39 ] && [ "$(wc -l <table)" -eq 78 ]
+ok "paper --only sparsity" $?
 run paper --only fig3 -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" variant item metric model size ours paper provenance >table 2>>"$err"
 ok "paper --only fig3 -o json" $?
