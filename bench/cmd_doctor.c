@@ -3,22 +3,19 @@
  * `doctor`: what can be measured here, and if not, why not and what mends it. */
 #include "bench/command.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "bench/doctor.h"
-#include "bench/machine.h"
+#include "bench/run.h"
 #include "bench/table.h"
-#include "harness/host.h"
+#include "harness/counters/counters.h"
 #include "harness/meter.h"
 #include "harness/sysfs.h"
 #include "kernels/cpu.h"
 #include "kernels/kernel.h"
 #include "kernels/pages.h"
-#include "kernels/threads.h"
 
 enum { WHY_MAX = 300, SAID_MAX = 300 };
 
@@ -40,47 +37,50 @@ void doctor_row(struct doctor *d, const char *kind, const char *name, const char
     json_array_append_new(d->rows, row);
 }
 
-static int is_name(const struct dirent *entry)
+void doctor_why(struct doctor *d, const char *kind, const char *name, const struct why *why,
+                const char *tried)
 {
-    return entry->d_name[0] != '.';
+    doctor_row(d, kind, name, why->status, why->tried[0] ? why->tried : tried,
+               why->fix[0] ? why->fix : NULL, "%s", why->said);
 }
 
-int doctor_entries(const struct doctor *d, const char *path, const char *prefix,
-                   char (*names)[DOCTOR_NAME_MAX], int max)
+/* ---- meters, instruction sets, memory, clock ---- */
+
+/* A meter that opens and reads nothing is absent, for the reason of its first channel. */
+static void meter_row(struct doctor *d, const struct meter *meter)
 {
-    char whole[512];
-    struct dirent **entries;
-    int count = 0;
-    snprintf(whole, sizeof whole, "%s%s", d->sysroot, path);
-    int n = scandir(whole, &entries, is_name, versionsort);
-    if (n < 0)
-        return -errno;
-    for (int i = 0; i < n; i++) {
-        if (strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0 && count < max)
-            snprintf(names[count++], DOCTOR_NAME_MAX, "%.*s", DOCTOR_NAME_MAX - 1,
-                     entries[i]->d_name);
-        free(entries[i]);
+    const struct meter *const list[] = { meter, NULL };
+    struct reading readings[SAMPLE_READINGS_MAX];
+    struct meter_set *set;
+    int read = 0;
+    const int error = meter_set_open(&set, list, d->context);
+
+    if (error) {
+        doctor_row(d, "meter", meter->name, "broken", meter->what, NULL, "%s", strerror(-error));
+        return;
     }
-    free(entries);
-    return count;
+    const struct why *why = meter_set_why(set, 0);
+    const int channels = meter_set_channels(set);
+    meter_set_start(set, "doctor");
+    meter_set_stop(set, readings);
+    for (int i = 0; i < channels; i++)
+        read += readings[i].reason == NULL;
+    if (strcmp(why->status, "ok") != 0)
+        doctor_why(d, "meter", meter->name, why, meter->what);
+    else if (channels && !read)
+        doctor_row(d, "meter", meter->name, "absent", meter->what, NULL, "%s", readings[0].reason);
+    else
+        doctor_row(d, "meter", meter->name, "ok", meter->what, NULL, "%d of %d channels read", read,
+                   channels);
+    meter_set_close(set);
 }
 
-/* ---- meters, instruction sets, memory, clock, host ---- */
-
+/* Counters have rows of their own. */
 static void doctor_meters(struct doctor *d)
 {
-    const struct meter_context context = { .sysroot = d->sysroot,
-                                           .virtual_machine = d->virtual_machine };
-    for (int i = 0; meters[i]; i++) {
-        struct why why = { .status = NULL };
-        void *state;
-        const bool opens = meters[i]->open(&state, &context, &why) == 0;
-        const char *status = why.status ? why.status : opens ? "ok" : "absent";
-        if (opens)
-            meters[i]->close(state);
-        doctor_row(d, "meter", meters[i]->name, status, meters[i]->what,
-                   why.fix[0] ? why.fix : NULL, "%s", why.said[0] ? why.said : "opens");
-    }
+    for (int i = 0; meters[i]; i++)
+        if (meters[i] != &meter_counters && meters[i] != &meter_papi)
+            meter_row(d, meters[i]);
 }
 
 static void doctor_isas(struct doctor *d)
@@ -193,121 +193,6 @@ static void doctor_clock(struct doctor *d)
                "%s", source);
 }
 
-/* Conditions of the host that a file tells: what is quiet, and how to get there. */
-static void doctor_conditions(struct doctor *d)
-{
-    static const struct {
-        const char *name, *path, *quiet, *fix;
-    } conditions[] = {
-        { "governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance",
-          "cpupower frequency-set -g performance" },
-        { "smt", "/sys/devices/system/cpu/smt/active", "0",
-          "--threads phys keeps to one thread a core; or echo off > "
-          "/sys/devices/system/cpu/smt/control" },
-        { "nmi watchdog", "/proc/sys/kernel/nmi_watchdog", "0", "sysctl kernel.nmi_watchdog=0" },
-        { "numa balancing", "/proc/sys/kernel/numa_balancing", "0",
-          "sysctl kernel.numa_balancing=0" },
-    };
-    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
-        char text[80];
-        int error = sysfs_text(d->sysroot, conditions[i].path, text, sizeof text);
-        bool quiet = !error && strcmp(text, conditions[i].quiet) == 0;
-        doctor_row(d, "host", conditions[i].name,
-                   error   ? why_status(error)
-                   : quiet ? "ok"
-                           : "warn",
-                   conditions[i].path, error || quiet ? NULL : conditions[i].fix, "%s",
-                   error ? strerror(-error) : text);
-    }
-}
-
-/* Time that a hypervisor gave to others, of all time since boot. */
-static void doctor_steal(struct doctor *d)
-{
-    static const char path[] = "/proc/stat";
-    char line[256];
-    unsigned long long ticks[8] = { 0 }, total = 0;
-    int error = sysfs_field_text(d->sysroot, path, "cpu", line, sizeof line);
-    int n = error ? 0
-                  : sscanf(line, "%llu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1],
-                           &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]);
-    for (int i = 0; i < n; i++)
-        total += ticks[i];
-    if (n < 8 || total == 0) {
-        doctor_row(d, "host", "steal", error ? why_status(error) : "broken", path, NULL, "%s",
-                   error ? strerror(-error) : "no line 'cpu' with eight numbers");
-        return;
-    }
-    double share = (double)ticks[7] / (double)total;
-    doctor_row(d, "host", "steal", share > 0.001 ? "warn" : "ok", path,
-               share > 0.001 ? "other guests take time: a dedicated host, or more repetitions"
-                             : NULL,
-               "%.3f%% of all time since boot", 100 * share);
-}
-
-/* The CPU time that the cgroup of this process grants, v2 or v1. */
-static void doctor_cpu_limit(struct doctor *d)
-{
-    char group[256], path[300], text[80];
-    int64_t quota = -1, period = 0;
-    int error = sysfs_field_text(d->sysroot, "/proc/self/cgroup", "0:", group, sizeof group);
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max",
-             error ? "" : group + strspn(group, ":"));
-    error = sysfs_text(d->sysroot, path, text, sizeof text);
-    if (error) { /* v1, or v2 beside it without controllers */
-        snprintf(path, sizeof path, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-        error = sysfs_int64(d->sysroot, path, &quota);
-        if (!error)
-            error = sysfs_int64(d->sysroot, "/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period);
-    } else if (sscanf(text, "%" SCNd64 " %" SCNd64, &quota, &period) != 2) {
-        quota = -1; /* "max 100000" */
-    }
-    if (error)
-        doctor_row(d, "host", "cpu limit", "absent", path, NULL, "no limit found: %s",
-                   strerror(-error));
-    else if (quota < 0)
-        doctor_row(d, "host", "cpu limit", "ok", path, NULL, "no limit");
-    else
-        doctor_row(d, "host", "cpu limit", "warn", path,
-                   "raise the container's CPU limit: a throttled thread measures the throttle",
-                   "%.2f CPUs", (double)quota / (double)(period > 0 ? period : 1));
-}
-
-/* Is there a row of this kind and name already? */
-static bool has_row(const struct doctor *d, const char *kind, const char *name)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(d->rows, i, row)
-    {
-        if (strcmp(json_string_value(json_object_get(row, "kind")), kind) == 0 &&
-            strcmp(json_string_value(json_object_get(row, "name")), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void doctor_host(struct doctor *d)
-{
-    static struct host host; /* 20 KiB */
-    struct machine machine;
-
-    machine_cpu(&machine);
-    host_read(&host, &machine.cpu, d->sysroot);
-    doctor_conditions(d);
-    doctor_steal(d);
-    doctor_cpu_limit(d);
-    doctor_row(d, "host", "threads", "ok", "hwloc, this process's CPU set", NULL,
-               "may use %d hardware threads on %d cores", threads_units(), threads_cores());
-    for (int i = 0; i < host.count; i++) {
-        const struct fact *f = &host.facts[i];
-        if (has_row(d, "host", f->name))
-            continue; /* looked at above, with a remedy */
-        doctor_row(d, "host", f->name, *f->value ? "ok" : "absent", "recorded with each run", NULL,
-                   "%s", *f->value ? f->value : f->reason);
-    }
-}
-
 /* What mends it, a line each, below the table: too wide for a column. The caller's to free. */
 static char *fixes(const json_t *rows)
 {
@@ -335,16 +220,22 @@ int cmd_doctor(const struct config *config)
         { "kind", "Kind", "%s" },   { "name", "Name", "%s" }, { "status", "Status", "%s" },
         { "tried", "Tried", "%s" }, { "said", "Said", "%s" }, { NULL, NULL, NULL },
     };
-    struct doctor d = { json_array(), config->sysroot, false };
+    struct machine machine;
+    machine_cpu(&machine);
+    const struct meter_context context = { .sysroot = config->sysroot,
+                                           .virtual_machine =
+                                               !*config->sysroot && *machine.hypervisor,
+                                           .cpu = &machine.cpu,
+                                           .events = config->events,
+                                           .command = config->meter_command };
     struct outputs *outputs;
     char why[WHY_MAX];
+    if (config->events && counters_check(config->events, &context, why, sizeof why))
+        return run_refuse("doctor", "--events %s", why);
     int error = outputs_open(&outputs, config, why, sizeof why);
-    if (error) {
-        fprintf(stderr, "tritbench doctor: %s\n", why);
-        json_decref(d.rows);
-        return 2;
-    }
-    d.virtual_machine = !*d.sysroot && *cpu_identify().hypervisor;
+    if (error)
+        return run_refuse("doctor", "%s", why);
+    struct doctor d = { json_array(), config->sysroot, &context };
     doctor_energy(&d);
     doctor_counters(&d);
     doctor_library(&d);
@@ -358,7 +249,7 @@ int cmd_doctor(const struct config *config)
     error = outputs_rows(outputs, d.rows, columns, NULL, notes);
     int close_error = outputs_close(outputs, why, sizeof why);
     if (close_error)
-        fprintf(stderr, "tritbench doctor: %s\n", why);
+        run_refuse("doctor", "%s", why);
     free(notes);
     json_decref(d.rows);
     return error || close_error ? 1 : 0;

@@ -1,124 +1,143 @@
 /* SPDX-License-Identifier: MIT
  *
- * perf_event_open: hardware and software events of this process. */
+ * Counters, as their meters count them around a short loop: those of --events, or of this CPU's own
+ * set; and PAPI's, in a process of its own. */
 #include "bench/doctor.h"
 
 #include <errno.h>
-#include <linux/perf_event.h>
-#include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "harness/counters/counters.h"
+#include "harness/counters/sets.h"
+#include "harness/counters/sysfs_pmu.h"
 #include "harness/sysfs.h"
 
-/* Something to count: a few million instructions. */
+/* Groups take turns: enough rounds for all of them. */
+enum { ROUNDS = PERF_GROUPS_MAX + 1, SPIN = 300000 };
+
 static void spin(void)
 {
-    for (volatile int i = 0; i < 3000000;)
+    for (volatile int i = 0; i < SPIN;)
         i = i + 1;
 }
 
-int doctor_count(unsigned type, unsigned long long config, int cpu, long long *value)
+/* The last reading of each channel that was its own turn. */
+static void count(const struct meter *meter, void *state, int channels, struct reading *readings)
 {
-    struct perf_event_attr attr = { .size = sizeof attr, .type = type, .config = config };
-    struct {
-        uint64_t value, enabled, running;
-    } read_back;
-    attr.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
-    attr.exclude_kernel = attr.exclude_hv = cpu < 0; /* an energy PMU takes no exclusions */
-    long fd = syscall(SYS_perf_event_open, &attr, cpu < 0 ? 0 : -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    spin();
-    ssize_t n = read((int)fd, &read_back, sizeof read_back);
-    int error = n == sizeof read_back ? 0 : n < 0 ? -errno : -EIO;
-    close((int)fd);
-    if (!error && read_back.running == 0)
-        error = -EBUSY; /* opened, and never on a counter */
-    *value = (long long)read_back.value;
-    return error;
-}
+    struct reading sample[SAMPLE_READINGS_MAX];
 
-/* Has the kernel a driver for core counters? EACCES comes before ENOENT, so errno cannot tell. */
-static bool has_core_pmu(const struct doctor *d)
-{
-    static const char *const prefixes[] = { "cpu", "armv8", "armv9" };
-    char names[4][DOCTOR_NAME_MAX];
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (doctor_entries(d, "/sys/bus/event_source/devices", prefixes[i], names, 4) > 0)
-            return true;
-    }
-    return false;
-}
-
-static void explain(struct doctor *d, const char *name, const char *tried, int error, bool hardware)
-{
-    static const char paranoid_fix[] =
-        "sysctl kernel.perf_event_paranoid=2, or setcap cap_perfmon+ep on the program";
-    if (hardware && (error == -ENOENT || error == -EOPNOTSUPP || !has_core_pmu(d))) {
-        doctor_row(d, "counters", name, "absent", tried,
-                   d->virtual_machine ? "give the guest a vPMU (KVM: -cpu host,pmu=on) or run on "
-                                        "the host"
-                                      : "switch the PMU on in the firmware; load its driver",
-                   "%s; the kernel has no core PMU", strerror(-error));
-    } else if (error == -EPERM || error == -ENOSYS) {
-        doctor_row(d, "counters", name, "masked", tried,
-                   "a container's seccomp filter: --cap-add PERFMON, or --security-opt "
-                   "seccomp=unconfined",
-                   "%s", strerror(-error));
-    } else if (error == -EACCES) {
-        doctor_row(d, "counters", name, "denied", tried, paranoid_fix, "%s", strerror(-error));
-    } else if (error == -EBUSY) {
-        doctor_row(d, "counters", name, "broken", tried,
-                   "free the counters: sysctl kernel.nmi_watchdog=0, end other profilers",
-                   "opened, and never counted");
-    } else {
-        doctor_row(d, "counters", name, "broken", tried, NULL, "%s", strerror(-error));
+    for (int i = 0; i < channels; i++)
+        readings[i] = (struct reading){ .reason = meter_not_its_turn };
+    for (int round = 0; round < ROUNDS; round++) {
+        meter->start(state, "doctor");
+        spin();
+        meter->stop(state, sample);
+        for (int i = 0; i < channels; i++)
+            if (sample[i].reason != meter_not_its_turn)
+                readings[i] = sample[i];
     }
 }
 
-static void counter(struct doctor *d, const char *name, unsigned type, unsigned config,
-                    const char *tried)
+static void channel_row(struct doctor *d, const struct channel *channel,
+                        const struct reading *reading, const struct why *why)
 {
-    long long value = 0;
-    if (*d->sysroot) {
-        doctor_row(d, "counters", name, "skipped", tried, NULL, "not tried below --sysroot");
+    char tried[160];
+
+    snprintf(tried, sizeof tried, "%s, around a short loop", channel->name);
+    if (!reading->reason)
+        doctor_row(d, "counters", channel->name, "ok", tried, NULL, "%.0f %s%s%s", reading->value,
+                   channel->unit, reading->note ? "; " : "", reading->note ? reading->note : "");
+    else if (why && why->status && strcmp(why->status, "ok") != 0)
+        doctor_why(d, "counters", channel->name, why, tried);
+    else
+        doctor_row(d, "counters", channel->name, "broken", tried, NULL, "%s", reading->reason);
+}
+
+/* Opens the meter on the events and shows every channel. why_of: of a channel; NULL: what open
+ * says holds for the only one. */
+static void show(struct doctor *d, const struct meter *meter, const char *events,
+                 const struct why *(*why_of)(const void *state, int channel))
+{
+    struct meter_context context = *d->context;
+    struct reading readings[SAMPLE_READINGS_MAX];
+    struct why why = { .status = NULL };
+    void *state;
+    int channels;
+
+    context.events = events;
+    const int error = meter->open(&state, &context, &why);
+    if (error) {
+        if (!why.status)
+            why_set(&why, why_status(error), meter->what, NULL, "%s", strerror(-error));
+        doctor_why(d, "counters", events ? events : meter->name, &why, meter->what);
         return;
     }
-    int error = doctor_count(type, config, -1, &value);
-    if (error)
-        explain(d, name, tried, error, type == PERF_TYPE_HARDWARE);
-    else if (value <= 0)
-        doctor_row(d, "counters", name, "broken", tried, NULL,
-                   "counted %lld while the process was running", value);
-    else
-        doctor_row(d, "counters", name, "ok", tried, NULL, "counted %lld in a short loop", value);
+    const struct channel *list = meter->list(state, &channels);
+    channels = channels < SAMPLE_READINGS_MAX ? channels : SAMPLE_READINGS_MAX;
+    count(meter, state, channels, readings);
+    for (int i = 0; i < channels; i++)
+        channel_row(d, &list[i], &readings[i], why_of ? why_of(state, i) : &why);
+    meter->close(state);
 }
 
-void doctor_counters(struct doctor *d)
+/* Queries say yes to events that do not exist: each is counted. */
+static void show_papi(struct doctor *d, const char *name)
+{
+    static const char *const events[] = { "papi:perf::TASK-CLOCK", "papi:PAPI_TOT_CYC",
+                                          "papi:PAPI_TOT_INS" };
+
+    (void)name;
+    for (size_t e = 0; e < sizeof events / sizeof *events; e++)
+        show(d, &meter_papi, events[e], NULL);
+}
+
+static void pmu_row(struct doctor *d)
+{
+    char pmu[64] = "";
+    const bool there = sysfs_pmu_core(d->sysroot, pmu, sizeof pmu);
+    const struct sets_set *set = sets_choose(d->context->cpu);
+
+    if (there)
+        doctor_row(d, "counters", "pmu", "ok", SYSFS_PMU_DEVICES, NULL, "%s; events of %s (%s)",
+                   pmu, set->name, set->what);
+    else
+        doctor_row(d, "counters", "pmu", "absent", SYSFS_PMU_DEVICES,
+                   d->context->virtual_machine
+                       ? "give the guest a PMU (KVM: -cpu host,pmu=on) or run on the host"
+                       : "switch the PMU on in the firmware; load its driver",
+                   "no PMU of a core: software events only");
+}
+
+static void paranoid_row(struct doctor *d)
 {
     static const char path[] = "/proc/sys/kernel/perf_event_paranoid";
     int64_t level;
-    counter(d, "cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES,
-            "perf_event_open(PERF_COUNT_HW_CPU_CYCLES)");
-    counter(d, "instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS,
-            "perf_event_open(PERF_COUNT_HW_INSTRUCTIONS)");
-    counter(d, "task-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK,
-            "perf_event_open(PERF_COUNT_SW_TASK_CLOCK)");
+    const int error = sysfs_int64(d->sysroot, path, &level);
 
-    int error = sysfs_int64(d->sysroot, path, &level);
     if (error)
         doctor_row(d, "counters", "paranoid", why_status(error), path,
                    "a kernel with CONFIG_PERF_EVENTS", "%s", strerror(-error));
     else if (level > 2)
         doctor_row(d, "counters", "paranoid", "denied", path, "sysctl kernel.perf_event_paranoid=2",
-                   "%lld: no event at all without CAP_PERFMON", (long long)level);
+                   "%" PRId64 ": no event at all without CAP_PERFMON", level);
     else
         doctor_row(d, "counters", "paranoid", "ok", path,
                    level > 0 ? "sysctl kernel.perf_event_paranoid=0 for CPU-wide and energy events"
                              : NULL,
-                   "%lld: %s", (long long)level,
+                   "%" PRId64 ": %s", level,
                    level > 0 ? "events of this process only, unless CAP_PERFMON"
                              : "events of the whole CPU too");
+}
+
+void doctor_counters(struct doctor *d)
+{
+    pmu_row(d);
+    paranoid_row(d);
+    show(d, &meter_counters, d->context->events, counters_why);
+    if (*d->sysroot)
+        doctor_row(d, "counters", "papi", "skipped", "PAPI_start", NULL,
+                   "not tried below a sysroot");
+    else
+        doctor_apart(d, "counters", "papi", show_papi);
 }
