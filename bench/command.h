@@ -16,6 +16,7 @@ struct command {
     command_fn *run;
 };
 
-command_fn cmd_doctor, cmd_list, cmd_roof, cmd_kernel, cmd_model, cmd_paper, cmd_report;
+command_fn cmd_doctor, cmd_list, cmd_roof, cmd_kernel, cmd_model, cmd_paper, cmd_report,
+    cmd_selftest;
 
 #endif

@@ -22,6 +22,8 @@ static const struct command commands[] = {
     { "model", "measure whole forward passes: prefill and decode", CMD_MODEL, cmd_model },
     { "paper", "set the paper's tables and figures beside this machine's", CMD_PAPER, cmd_paper },
     { "report", "tables from a results database", CMD_REPORT, cmd_report },
+    { "selftest", "test the counters and, with --energy, the joules of this machine", CMD_SELFTEST,
+      cmd_selftest },
     { NULL, NULL, 0, NULL },
 };
 

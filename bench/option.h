@@ -19,8 +19,9 @@ enum {
     CMD_MODEL = 1 << 4,
     CMD_PAPER = 1 << 5,
     CMD_REPORT = 1 << 6,
+    CMD_SELFTEST = 1 << 7,
     CMD_RUNS = CMD_ROOF | CMD_KERNEL | CMD_MODEL | CMD_PAPER, /* those that measure */
-    CMD_ALL = CMD_DOCTOR | CMD_LIST | CMD_ROOF | CMD_KERNEL | CMD_MODEL | CMD_PAPER | CMD_REPORT,
+    CMD_ALL = CMD_DOCTOR | CMD_LIST | CMD_REPORT | CMD_SELFTEST | CMD_RUNS,
 };
 
 enum { OPTION_LIST_MAX = 64, OPTION_OUTPUTS_MAX = 8 };
@@ -63,6 +64,8 @@ struct config {
     struct int_list zeros, outliers;             /* --zeros: percent */
     const char *events, *meters, *meter_command; /* --events, --meter, --meter-cmd; or NULL */
     int64_t idle_s, energy_windows;
+    bool energy;     /* selftest --energy */
+    int64_t seconds; /* selftest --seconds; 0: the command's own */
     bool quick, full, help, version;
     const char *db, *sysroot, *run; /* db: never NULL; sysroot: "" without --sysroot */
     char arguments[1024];           /* the words after the command, for the record */

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# `doctor` on trees of every kind: each row says what is there, and why the rest is
-# not. TAP. Arguments: the program, the JSON reader (rows.c), the trees (energy_fixture_main.c).
+# `doctor` and `selftest` on trees of every kind: each row says what is there, and why the rest is
+# not. TAP. Arguments: the program, the JSON reader (rows.c), the database reader (sql.c), the trees
+# (energy_fixture_main.c).
 set -u
 built=$(realpath "$1")
 rows=$(realpath "$2")
-fixture=$(realpath "$3")
+sql=$(realpath "$3")
+fixture=$(realpath "$4")
 dir=$(mktemp -d)
 writer=
 trap '[ -z "$writer" ] || kill "$writer"; rm -rf "$dir"' EXIT
@@ -15,6 +17,7 @@ cp "$built" tritbench
 program=$dir/tritbench
 out=$dir/out
 err=$dir/err
+db=$dir/t.db
 number=0
 status=0
 
@@ -44,6 +47,12 @@ live() { # kind, seconds, options
     while [ "$(cat "$kind"/sys/class/powercap/intel-rapl:0/energy_uj)" = "$first" ]; do
         sleep 0.05
     done
+}
+# How late the writer was at most, in ms, goes to $late.
+ended() {
+    wait "$writer"
+    writer=
+    late=$(cat late)
 }
 killed() {
     kill "$writer" 2>/dev/null
@@ -234,6 +243,126 @@ poke 267 010
 filtering "doctor: energy filtering off" "ok|off"
 poke 188 001
 filtering "doctor: energy filtering on" "warn|on: the counters are noisy.*|switch SGX"
+
+# ---- selftest ----
+
+run() { # arguments
+    "$program" "$@" >"$out" 2>"$err"
+    code=$?
+}
+selftest() { # root, options: rows "check|status|said|..."
+    root=$1
+    shift
+    run selftest --energy --seconds 1 --sysroot "$root" --db "$db" -o json "$@"
+    "$rows" "$out" check status said value unit limit 2>>"$err" | tr '\t' '|' >table
+}
+ask() { # query: into the file last
+    "$sql" "$db" "$1" >last 2>>"$err"
+}
+certificate_is() { # name, "domains provenance passed"
+    ask "SELECT domains || ' ' || provenance || ' ' || passed FROM certificate ORDER BY id DESC LIMIT 1"
+    [ "$(cat last)" = "$2" ]
+    ok "$1" $?
+}
+no_certificate() { # name
+    ask "SELECT count(*) FROM certificate"
+    [ "$(cat last)" = 0 ]
+    ok "$1" $?
+}
+
+run selftest --db "$db" -o json
+"$rows" "$out" check status value unit limit said 2>>"$err" | tr '\t' '|' >table
+[ $code -eq 0 ] && ! grep '|fail|' table >>"$err"
+ok "selftest passes here" $?
+grep -q "^page faults of 1000 pages|pass|1000.0|count" table ||
+    grep -q "^page faults of 1000 pages|skipped|null|count|= 1000|..*" table
+ok "selftest: 1000 page faults are 1000, or it says why they are not counted" $?
+! grep '|skipped|[0-9]' table >>"$err"
+ok "selftest: what is not counted is no number" $?
+
+selftest none
+[ $code -eq 0 ] && grep -q "^joules|skipped|powercap: .*No such file" table && ! grep '|pass|' table
+ok "selftest --energy without a counter: skipped, with the reason, and status 0" $?
+no_certificate "selftest --energy without a counter stores no certificate"
+selftest frozen
+[ $code -eq 1 ] && grep -q "^advances, powercap: package-0|fail|broken: .*frozen" table
+ok "selftest: a counter that stands still fails" $?
+no_certificate "selftest: no total, no certificate"
+
+# A good writer passes. A writer that came late itself is no error of ours: it says so, and we try
+# again.
+total="powercap: package-0+package-1+package-0/dram+package-1/dram"
+too_late() {
+    awk -v late="$late" 'BEGIN { exit !(late > 5) }'
+}
+for try in 1 2 3; do
+    live server 13
+    selftest server
+    ended
+    [ $code -ne 0 ] && too_late || break
+    echo "# the writer was $late ms late: once more"
+done
+if [ $code -ne 0 ] && too_late; then
+    skip "selftest passes a counter that is right" "the writer was $late ms late, three times"
+else
+    [ $code -eq 0 ] && ! grep '|fail|' table >>"$err"
+    ok "selftest passes a counter that is right" $?
+    certificate_is "its certificate is a fixture's" "$total fixture 1"
+fi
+lacking=0
+while read -r check; do
+    grep -q "^$check" table || {
+        echo "no row: $check" >>"$err"
+        lacking=1
+    }
+done <<END
+update period, powercap: package-0|pass|mean [0-9.]* ms, 95%
+advances, powercap: package-1|pass|in 1.00
+wrap, powercap: package-0/dram|pass|65713 J; at 1500 W
+power, idle|pass|1[0-9.]* J, standard uncertainty
+power, all threads, FMA|pass
+ordering of loads|
+repeatability|
+foreign share|skipped|/proc/stat
+one route against another|skipped
+meter outside against the package|skipped|no --meter-cmd
+page faults of 1000 pages|skipped|not tried below a sysroot
+END
+ok "selftest: every check has a row" $lacking
+ask "SELECT json_extract(text, '\$.checks[0].check') || ', ' || json_extract(text, '\$.routes[1].name') ||
+    ', ' || (json_extract(text, '\$.date') LIKE '20__-__-__T%Z') || ', ' ||
+    (json_extract(text, '\$.cpu') <> '') FROM certificate ORDER BY id LIMIT 1"
+grep -q "^page faults of 1000 pages, powercap, 1, 1$" last
+ok "a certificate has its checks, routes, date and CPU" $?
+
+# What it is a certificate of: runs below a root, and of nothing on the machine.
+live server 6
+run kernel --shape 64x64 -f i8 -t 1 -r 1 --idle 0 --energy-windows 1 --sysroot server --db "$db" -o json
+killed
+ask "SELECT (SELECT certificate FROM run ORDER BY id DESC LIMIT 1) =
+    (SELECT id FROM certificate ORDER BY id DESC LIMIT 1) AND
+    (SELECT passed FROM certificate ORDER BY id DESC LIMIT 1)"
+[ "$(cat last)" = 1 ]
+ok "a later run below the root refers to the certificate" $?
+run kernel --shape 64x64 -f i8 -t 1 -r 1 --idle 0 --energy-windows 1 --db "$db" -o json
+ask "SELECT certificate FROM run ORDER BY id DESC LIMIT 1"
+[ "$(cat last)" = NULL ]
+ok "a fixture's certificate is of no run on the machine" $?
+
+# A meter outside that shows less than the packages and DRAM of it.
+live server 13
+selftest server --meter-cmd "$fixture meter 100000 1 100"
+killed
+[ $code -eq 1 ] && grep -q "^meter outside against the package|fail|full load: outside [0-9.]* W, powercap 14[0-9.]* W" table
+ok "selftest: a meter outside cannot show less than the packages" $?
+
+# 40 J that nobody drew, every 1.7 s: one second has them, and another has not.
+live server 13 65 40 1700
+selftest server
+killed
+[ $code -eq 1 ] && grep -q "^repeatability|fail" table
+ok "selftest: a counter that jumps fails" $?
+certificate_is "a certificate that failed says so" "$total fixture 0"
 
 echo "1..$number"
 exit $status
