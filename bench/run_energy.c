@@ -66,7 +66,8 @@ static void record_overhead(struct run *run)
         meter_set_stop(run->meters, readings);
         ns[n++] = (double)(clock_ns() - start);
     }
-    snprintf(text, sizeof text, "%.0f", n ? stats_median(ns, n) : 0);
+    run->region_ns = n ? (int64_t)stats_median(ns, n) : 0;
+    snprintf(text, sizeof text, "%lld", (long long)run->region_ns);
     record(run, store_fact(run->store, run->id, "region_overhead_ns", n ? text : NULL,
                            "the meters could not be opened"));
 }

@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "harness/energy/load.h"
 #include "harness/store.h"
-#include "harness/sysfs.h"
 
 static const struct channel channels[] = {
     { "steal_ticks", "tick", PROVENANCE_COUNTED },
@@ -20,60 +20,42 @@ static const struct channel channels[] = {
 };
 enum { CHANNELS = sizeof channels / sizeof channels[0] };
 
-struct ticks {
-    bool known;
-    double steal, busy;
-};
 struct steal {
-    char *sysroot;
-    struct ticks before;
+    int fd;
+    struct load_edge before;
 };
-
-/* user nice system idle iowait irq softirq steal ...: guest time is inside user's. */
-static int read_ticks(const char *sysroot, struct ticks *ticks)
-{
-    char line[256];
-    unsigned long long user, nice, system, irq, softirq, steal;
-    int error = sysfs_field_text(sysroot, "/proc/stat", "cpu", line, sizeof line);
-
-    ticks->known = false;
-    if (error)
-        return error;
-    if (sscanf(line, "%llu %llu %llu %*u %*u %llu %llu %llu", &user, &nice, &system, &irq, &softirq,
-               &steal) != 6)
-        return -EBADMSG;
-    ticks->steal = (double)steal;
-    ticks->busy = (double)(user + nice + system + irq + softirq);
-    ticks->known = true;
-    return 0;
-}
 
 static void steal_close(void *state)
 {
     struct steal *s = state;
 
-    free(s->sysroot);
+    close(s->fd);
     free(s);
 }
 
 static int steal_open(void **state, const struct meter_context *context, struct why *why)
 {
-    struct steal *s = calloc(1, sizeof *s);
-    int error = -ENOMEM;
+    static const char path[] = "/proc/stat";
+    const int fd = load_open(context->sysroot);
+    struct steal *s = fd < 0 ? NULL : calloc(1, sizeof *s);
 
-    if (!s)
-        goto out;
-    s->sysroot = strdup(context->sysroot);
-    error = s->sysroot ? read_ticks(context->sysroot, &s->before) : -ENOMEM;
-    if (!error) {
-        *state = s;
-        return 0;
+    if (fd < 0) {
+        why_set(why, why_status(fd), path, NULL, "%s: %s", path, strerror(-fd));
+        return fd;
     }
-    steal_close(s);
-out:
-    why_set(why, why_status(error), "/proc/stat", NULL, "/proc/stat: %s",
-            error == -EBADMSG ? "the cpu line has no steal column" : strerror(-error));
-    return error;
+    if (!s) {
+        close(fd);
+        return -ENOMEM;
+    }
+    s->fd = fd;
+    load_read(fd, &s->before);
+    if (!s->before.known) {
+        why_set(why, "broken", path, NULL, "%s: the cpu line has no steal column", path);
+        steal_close(s);
+        return -EBADMSG;
+    }
+    *state = s;
+    return 0;
 }
 
 static void steal_start(void *state, const char *region)
@@ -81,27 +63,30 @@ static void steal_start(void *state, const char *region)
     struct steal *s = state;
 
     (void)region;
-    read_ticks(s->sysroot, &s->before);
+    load_read(s->fd, &s->before);
+}
+
+/* Some hypervisors report steal that goes back. */
+static struct reading difference(uint64_t before, uint64_t after, const char *back)
+{
+    if (after < before)
+        return (struct reading){ .value = NAN, .reason = back };
+    return (struct reading){ .value = (double)(after - before) };
 }
 
 static void steal_stop(void *state, struct reading *readings)
 {
     struct steal *s = state;
-    struct ticks now;
+    struct load_edge now;
 
-    read_ticks(s->sysroot, &now);
+    load_read(s->fd, &now);
     if (!s->before.known || !now.known) {
         readings[0] = readings[1] =
             (struct reading){ .value = NAN, .reason = "/proc/stat could not be read" };
         return;
     }
-    readings[0] = (struct reading){ .value = now.steal - s->before.steal };
-    readings[1] = (struct reading){ .value = now.busy - s->before.busy };
-    /* Some hypervisors report steal that goes back. */
-    if (readings[0].value < 0)
-        readings[0] = (struct reading){ .value = NAN, .reason = "/proc/stat: steal went back" };
-    if (readings[1].value < 0)
-        readings[1] = (struct reading){ .value = NAN, .reason = "/proc/stat: busy went back" };
+    readings[0] = difference(s->before.steal, now.steal, "/proc/stat: steal went back");
+    readings[1] = difference(s->before.busy, now.busy, "/proc/stat: busy went back");
 }
 
 const struct meter meter_steal = {
