@@ -10,7 +10,7 @@
 #include "bench/rows.h"
 #include "kernels/cpu.h"
 
-enum { TESTS_MAX = 64, SPECS_MAX = 32, BATCH = 2048, UBATCH = 512 };
+enum { TESTS_MAX = PASS_TESTS_MAX, SPECS_MAX = PASS_SPECS_MAX, BATCH = 2048, UBATCH = 512 };
 
 static const struct column columns[] = {
     { "model", "model", "%s" },
@@ -173,13 +173,17 @@ static int refuse(const struct config *c, const struct tests *tests)
 static void measure_model(struct run *run, struct roof *roof, const struct specs *specs,
                           const struct tests *tests)
 {
+    static struct pass_block block;
     const int threads = threads_count(run->pool);
 
-    for (int done = 0; done < specs->count && !run->broken && !run_stop;) {
-        const int n = pass_group(specs->list + done, specs->count - done, tests->list, tests->count,
-                                 threads, run_memory(run));
-        pass_measure(run, roof, specs->list + done, n, tests->list, tests->count, NULL, NULL);
-        done += n;
+    block.test_count = tests->count;
+    memcpy(block.tests, tests->list, (size_t)tests->count * sizeof *tests->list);
+    for (int done = 0, n; done < specs->count && !run->broken && !run_stop; done += n) {
+        n = pass_group(specs->list + done, specs->count - done, tests->list, tests->count, threads,
+                       run_memory(run));
+        block.spec_count = n;
+        memcpy(block.specs, specs->list + done, (size_t)n * sizeof *specs->list);
+        pass_measure(run, roof, &block);
     }
 }
 

@@ -17,6 +17,12 @@ struct command {
 };
 
 command_fn cmd_doctor, cmd_list, cmd_roof, cmd_kernel, cmd_model, cmd_paper, cmd_report,
-    cmd_selftest;
+    cmd_selftest, cmd_resume;
+
+/* NULL: no such command. */
+const struct command *command_find(const char *name);
+
+/* cmd_block.c: the process of a block; its exit status. */
+int cmd_block(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@ static const struct command commands[] = {
       cmd_kernel },
     { "model", "measure whole forward passes: prefill and decode", CMD_MODEL, cmd_model },
     { "paper", "set the paper's tables and figures beside this machine's", CMD_PAPER, cmd_paper },
+    { "resume", "go on with an interrupted run where it stopped", CMD_RESUME, cmd_resume },
     { "report", "tables from a results database", CMD_REPORT, cmd_report },
     { "selftest", "test the counters and, with --energy, the joules of this machine", CMD_SELFTEST,
       cmd_selftest },
@@ -39,7 +40,7 @@ static int wrong(const char *command, const char *why)
     return 2;
 }
 
-static const struct command *find_command(const char *name)
+const struct command *command_find(const char *name)
 {
     for (const struct command *c = commands; c->name; c++) {
         if (strcmp(c->name, name) == 0)
@@ -95,7 +96,7 @@ static void print_man(FILE *stream)
 /* `help [COMMAND]`, `man [COMMAND]`: word and an optional name. */
 static int describe(const char *word, const char *name)
 {
-    const struct command *c = name ? find_command(name) : NULL;
+    const struct command *c = name ? command_find(name) : NULL;
     bool man = strcmp(word, "man") == 0;
     if (name && !c)
         return unknown_command(name);
@@ -127,7 +128,10 @@ int main(int argc, char **argv)
     if (strcmp(word, "simulate") == 0) /* not in the table: this program starts it, no user does */
         return simulate_main(argc - 2, argv + 2);
 
-    const struct command *command = find_command(word);
+    if (strcmp(word, "block") == 0) /* nor this */
+        return cmd_block(argc - 2, argv + 2);
+
+    const struct command *command = command_find(word);
     if (!command)
         return unknown_command(word);
     if (option_parse(&config, command->bit, argc - 1, argv + 1, why, sizeof why))

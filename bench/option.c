@@ -386,7 +386,7 @@ static int parse_option(struct config *config, unsigned command, int argc, char 
     return parsers[row->kind]((char *)config + row->offset, config, &word);
 }
 
-/* The words as one line, for a reader of the database. What does not fit ends in "...". */
+/* The words as one line, which option_split takes apart. What does not fit ends in "...". */
 static void join_arguments(char *text, size_t size, int argc, char **argv)
 {
     size_t used = 0;
@@ -394,13 +394,44 @@ static void join_arguments(char *text, size_t size, int argc, char **argv)
     for (int i = 1; i < argc && used < size; i++) {
         static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                     "-_./,:=+*@%";
-        const char *quote = argv[i][0] && !argv[i][strspn(argv[i], plain)] ? "" : "'";
-        int n =
-            snprintf(text + used, size - used, "%s%s%s%s", i > 1 ? " " : "", quote, argv[i], quote);
-        used += n > 0 ? (size_t)n : 0;
+        const char *word = argv[i];
+        const char *quote = *word && !word[strspn(word, plain)] ? "" : "'";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 1 ? " " : "", quote);
+        for (; *word && used < size; word++)
+            used +=
+                (size_t)snprintf(text + used, size - used, *word == '\'' ? "'\\''" : "%c", *word);
+        if (used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s", quote);
     }
     if (used >= size)
         memcpy(text + size - sizeof "...", "...", sizeof "...");
+}
+
+int option_split(char *text, const char *command, char **words, int words_max)
+{
+    static char name[16];
+    const size_t length = strlen(text);
+    char *to = text;
+    int count = 1;
+
+    snprintf(name, sizeof name, "%s", command);
+    words[0] = name;
+    if (length >= 3 && length + 1 >= sizeof((struct config *)0)->arguments &&
+        !strcmp(text + length - 3, "..."))
+        return -E2BIG;
+    for (const char *from = text; *from; count++) {
+        if (count == words_max)
+            return -E2BIG;
+        words[count] = to;
+        for (bool quoted = false; *from && (quoted || *from != ' '); from++)
+            if (*from == '\'')
+                quoted = !quoted;
+            else
+                *to++ = *from == '\\' && !quoted && from[1] ? *++from : *from;
+        from += *from == ' ';
+        *to++ = '\0'; /* never ahead of from: it has passed the blank, or the end */
+    }
+    return count;
 }
 
 int option_parse(struct config *config, unsigned command, int argc, char **argv, char *why,
@@ -413,6 +444,7 @@ int option_parse(struct config *config, unsigned command, int argc, char **argv,
     config->seed = 1;
     config->idle_s = 10;
     config->energy_windows = 3;
+    config->invocations = 1;
     join_arguments(config->arguments, sizeof config->arguments, argc, argv);
 
     for (int i = 1; i < argc; i++) {

@@ -20,8 +20,9 @@ enum {
     CMD_PAPER = 1 << 5,
     CMD_REPORT = 1 << 6,
     CMD_SELFTEST = 1 << 7,
+    CMD_RESUME = 1 << 8,
     CMD_RUNS = CMD_ROOF | CMD_KERNEL | CMD_MODEL | CMD_PAPER, /* those that measure */
-    CMD_ALL = CMD_DOCTOR | CMD_LIST | CMD_REPORT | CMD_SELFTEST | CMD_RUNS,
+    CMD_ALL = CMD_DOCTOR | CMD_LIST | CMD_REPORT | CMD_SELFTEST | CMD_RESUME | CMD_RUNS,
 };
 
 enum { OPTION_LIST_MAX = 64, OPTION_OUTPUTS_MAX = 8 };
@@ -66,9 +67,12 @@ struct config {
     int64_t idle_s, energy_windows;
     bool energy;     /* selftest --energy */
     int64_t seconds; /* selftest --seconds; 0: the command's own */
-    bool quick, full, help, version;
+    int64_t invocations;  /* processes of a cell */
+    int64_t time_limit_s; /* of a step; 0: from the prediction */
+    int64_t resume;       /* the run to go on with; 0: a new one */
+    bool dry_run, quick, full, help, version;
     const char *db, *sysroot, *run; /* db: never NULL; sysroot: "" without --sysroot */
-    char arguments[1024];           /* the words after the command, for the record */
+    char arguments[4096]; /* the words after the command, as a shell would read them */
     int output_count;
     struct output outputs[OPTION_OUTPUTS_MAX];
 };
@@ -107,6 +111,10 @@ extern const struct option_row option_rows[];
  * and, where one is near, the name that was probably meant. */
 int option_parse(struct config *config, unsigned command, int argc, char **argv, char *why,
                  size_t why_size);
+
+/* Takes config->arguments apart again, into words that point into text; words[0] is the command's
+ * name. Returns their number, or -E2BIG where they were not stored whole. */
+int option_split(char *text, const char *command, char **words, int words_max);
 
 /* ---- help.c ---- */
 

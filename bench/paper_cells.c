@@ -32,7 +32,8 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
         "SELECT id, coalesce(partner, id), threads, layers_resident, layers, n_prompt, tokens, "
         "work_bytes, status, reason, provenance, kv, head FROM cell WHERE run = ?1 AND kind = "
         "'model' AND "
-        "model = ?2 AND format = ?3 AND phase = ?4 ORDER BY id DESC LIMIT 1";
+        "model = ?2 AND format = ?3 AND phase = ?4 AND item IS NULL AND n_depth IS NULL "
+        "ORDER BY n_prompt DESC, id DESC LIMIT 1";
     sqlite3_stmt *s = NULL;
     bool there = false;
 

@@ -125,7 +125,7 @@ static void store_2b4t(struct run *run)
 static void store_measured(struct run *run, const char *size, const char *format)
 {
     const int64_t cell = energy_cell(run, "measured", size, !strcmp(format, "ternary2"));
-    const char *why = run_energy_reason(run);
+    const char *why = run->energy || run->no_energy[0] ? run_energy_reason(run) : NULL;
     struct value value = { .metric = "energy_j", .unit = "J", .provenance = PROVENANCE_MEASURED };
     struct cell_joules j = { .reason = "no prompt of this size was measured in this run" };
     struct paper_cell c = { .id = 0 };

@@ -1,118 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/passes.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/child.h"
 #include "bench/profile.h"
 #include "bench/verify.h"
 
-enum { SPECS_MAX = 32, CACHE_FACTOR = 8, RESIDENT_MIN = 2, ROOF_PASSES = 8 };
-
-struct pass_spec pass_spec(const struct config *c, const struct shape *s, const struct family *f,
-                           const char *isa)
-{
-    return (struct pass_spec){ .shape = s,
-                               .family = f,
-                               .head = c->head_i8 ? &i8 : &f16,
-                               .kv = c->kv_i8 ? KV_I8 : KV_F16,
-                               .isa = isa,
-                               .resident = s->layers };
-}
-
-/* ---- sizes ---- */
-
-static struct session_plan plan_for(const struct pass_spec *spec, const struct pass_test *tests,
-                                    int count)
-{
-    struct session_plan plan = { 1, 1, 1, spec->kv };
-
-    for (int i = 0; i < count; i++) {
-        const struct pass_test *t = &tests[i];
-        const int positions = t->n_depth + t->n_prompt + t->n_gen;
-        const int prompt = t->n_prompt < t->batch ? t->n_prompt : t->batch;
-        const int tokens = t->n_gen ? t->parallel : prompt;
-        plan.sequences = t->parallel > plan.sequences ? t->parallel : plan.sequences;
-        plan.positions = positions > plan.positions ? positions : plan.positions;
-        plan.max_tokens = tokens > plan.max_tokens ? tokens : plan.max_tokens;
-    }
-    return plan;
-}
-
-static size_t weights_of(const struct pass_spec *spec, int layers)
-{
-    return model_bytes(spec->shape, spec->family, spec->head, layers);
-}
-
-int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
-                   int threads)
-{
-    const struct session_plan plan = plan_for(spec, tests, count);
-    size_t kv, scratch;
-
-    session_bytes(spec->shape, &plan, threads, &kv, &scratch);
-    return (int64_t)(weights_of(spec, spec->resident) + kv + scratch +
-                     (size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
-}
-
-/* Of one layer: the experts that a decode step leaves alone. Several sequences may meet more than
- * experts_used of them, or all the same: the least is what must be read. */
-static size_t unread_expert_bytes(const struct pass_spec *spec)
-{
-    const struct shape *s = spec->shape;
-
-    return (size_t)(s->experts - s->experts_used) * model_expert_bytes(s, spec->family);
-}
-
-int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *test)
-{
-    const struct shape *s = spec->shape;
-    const size_t row = (size_t)s->hidden * sizeof(uint16_t);
-    const bool one = s->tied_embeddings && spec->head == &f16; /* one matrix, read by the head */
-    const size_t unread = one ? 0 : (size_t)s->vocab * row;
-    const size_t weights =
-        weights_of(spec, s->layers) - unread + row - (size_t)s->layers * unread_expert_bytes(spec);
-    const double position = (double)session_position_bytes(s, spec->kv);
-    const double depth = test->n_depth + (test->n_gen + 1) / 2.0; /* the mean of the steps */
-
-    if (!test->n_gen)
-        return 0; /* a prompt is bound by its operations */
-    return (int64_t)(test->n_gen * ((double)weights + test->parallel * depth * position));
-}
-
-int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test)
-{
-    const struct shape *s = spec->shape;
-    const double tokens = (double)test->parallel * (test->n_prompt + test->n_gen);
-    const double heads = (double)test->parallel * (test->n_gen ? test->n_gen : 1);
-
-    return (int64_t)(2 * (shape_active_weights(s) * tokens + heads * s->vocab * s->hidden));
-}
-
-int pass_cycled_layers(const struct pass_spec *spec, int64_t llc_bytes)
-{
-    const int64_t layer =
-        (int64_t)(weights_of(spec, 2) - weights_of(spec, 1) - unread_expert_bytes(spec));
-    const int64_t layers = (CACHE_FACTOR * llc_bytes + layer - 1) / layer;
-    const int64_t wanted = layers > RESIDENT_MIN ? layers : RESIDENT_MIN;
-
-    return (int)(wanted < spec->shape->layers ? wanted : spec->shape->layers);
-}
-
-int pass_group(const struct pass_spec *specs, int count, const struct pass_test *tests,
-               int test_count, int threads, int64_t memory)
-{
-    int64_t sum = pass_bytes(&specs[0], tests, test_count, threads);
-    int n = 1;
-
-    while (n < count && n < SPECS_MAX) {
-        sum += pass_bytes(&specs[n], tests, test_count, threads);
-        if (sum > memory)
-            break;
-        n++;
-    }
-    return n;
-}
+enum { ROOF_PASSES = 8 };
 
 /* ---- one model in memory ---- */
 
@@ -225,7 +122,7 @@ static int touch(struct loaded *l, const struct pass_test *tests, int count)
 static void load(struct run *run, struct loaded *l, const struct pass_spec *spec,
                  const struct pass_test *tests, int count)
 {
-    const struct session_plan plan = plan_for(spec, tests, count);
+    const struct session_plan plan = pass_session(spec, tests, count);
     const uint64_t seed = run->config->seed;
     const char *sysroot = run->config->sysroot;
     const bool reset = !memory_reset_peak(sysroot);
@@ -275,11 +172,12 @@ static const char *provenance_of(const struct pass_spec *spec)
 }
 
 int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pass_test *test,
-                  int threads, int64_t predicted_ns, int64_t partner)
+                  int threads, int64_t predicted_ns, int64_t partner, const char *item)
 {
     const struct shape *s = spec->shape;
     const struct cell cell = {
         .kind = "model",
+        .item = item,
         .model = s->name,
         .format = spec->family->name,
         .isa = spec->isa ? spec->isa : kernel_pick(spec->family, run->cpu)->isa,
@@ -315,7 +213,7 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     size_t kv, scratch;
 
     /* Of this test alone: the session may be larger, for the others. */
-    const struct session_plan plan = plan_for(l->spec, test, 1);
+    const struct session_plan plan = pass_session(l->spec, test, 1);
     session_bytes(m->shape, &plan, threads_count(run->pool), &kv, &scratch);
     run_derived(run, cell, "weights_bytes", (double)m->weights_bytes, "B",
                 "sum over the shape: linear layers, embedding, head, norms, scales");
@@ -342,8 +240,8 @@ static void store_experts(struct run *run, int64_t cell, const struct loaded *l)
 static void profile_test(struct run *run, const struct workload *workloads, const int64_t *cells,
                          int count, int repetitions)
 {
-    struct profile profiles[SPECS_MAX];
-    int64_t total[SPECS_MAX] = { 0 };
+    struct profile profiles[PASS_SPECS_MAX];
+    int64_t total[PASS_SPECS_MAX] = { 0 };
     int error = 0;
 
     for (int i = 0; i < count; i++)
@@ -351,6 +249,7 @@ static void profile_test(struct run *run, const struct workload *workloads, cons
     for (int round = 0; round < repetitions; round++)
         for (int i = 0; i < count && !error && !run_stop; i++) {
             struct loaded *l = workloads[i].arg;
+            run_step(run, cells[i], -1, 0);
             l->session->profile = &profiles[i];
             const int64_t start = clock_ns();
             error = workloads[i].run(l);
@@ -362,33 +261,75 @@ static void profile_test(struct run *run, const struct workload *workloads, cons
                       provenance_of(((const struct loaded *)workloads[i].arg)->spec));
 }
 
-/* One test on all models that were built. */
-static void measure_test(struct run *run, struct roof *roof, struct loaded *models, int count,
-                         const struct pass_test *test, pass_predict_fn *predict, const void *arg)
+/* The cells of a block: of each test the roof's (0: none), then one for each spec. */
+struct cells {
+    int64_t roof[PASS_TESTS_MAX];
+    int64_t model[PASS_TESTS_MAX][PASS_SPECS_MAX];
+};
+
+static void add_cells(struct run *run, struct roof *roof, const struct pass_block *b, int threads,
+                      struct cells *cells)
 {
-    struct workload workloads[SPECS_MAX + 1];
-    int64_t cells[SPECS_MAX + 1], partner = 0;
+    memset(cells, 0, sizeof *cells);
+    for (int t = 0; t < b->test_count && !run->broken; t++) {
+        int64_t partner = 0;
+        if (b->tests[t].n_gen && roof)
+            cells->roof[t] = partner = roof_cell(roof, ROOF_READ, 0);
+        for (int s = 0; s < b->spec_count && !run->broken; s++) {
+            cells->model[t][s] = pass_cell(run, &b->specs[s], &b->tests[t], threads,
+                                           b->predicted_ns[t][s], partner, b->item);
+            if (!partner)
+                partner = cells->model[t][s]; /* no roof: the first cell stands for the rounds */
+        }
+    }
+}
+
+static bool has_left(struct run *run, const struct pass_block *b, const struct cells *cells, int s)
+{
+    for (int t = 0; t < b->test_count; t++)
+        if (run_cell_open(run, cells->model[t][s], b->tests[t].repetitions))
+            return true;
+    return false;
+}
+
+/* Of the cells of spec s that have no status yet. */
+static void set_left(struct run *run, const struct pass_block *b, const struct cells *cells, int s,
+                     const char *status, const char *reason)
+{
+    for (int t = 0; t < b->test_count && !run->broken; t++)
+        if (run_cell_open(run, cells->model[t][s], b->tests[t].repetitions))
+            run_status(run, cells->model[t][s], status, reason);
+}
+
+void pass_skip(struct run *run, const struct pass_block *b, int threads, const char *reason)
+{
+    static struct cells cells;
+
+    add_cells(run, NULL, b, threads, &cells);
+    for (int s = 0; s < b->spec_count && !run->broken; s++)
+        set_left(run, b, &cells, s, "skipped", reason);
+}
+
+/* One test on all models that were built. */
+static void measure_test(struct run *run, struct roof *roof, const struct pass_block *b, int t,
+                         const struct cells *all, struct loaded *models)
+{
+    const struct pass_test *test = &b->tests[t];
+    struct workload workloads[PASS_SPECS_MAX + 1];
+    int64_t cells[PASS_SPECS_MAX + 1];
     struct roof_arg read = { roof, ROOF_READ };
-    const bool have_roof = test->n_gen && roof;
+    const bool have_roof = all->roof[t] && run_cell_open(run, all->roof[t], INT_MAX / 128);
     int n = 0, error = 0;
 
     if (have_roof) {
-        cells[n] = partner = roof_cell(roof, ROOF_READ, 0);
+        cells[n] = all->roof[t];
         workloads[n++] = roof_workload(&read);
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < b->spec_count; i++) {
         struct loaded *l = &models[i];
-        const double ns = predict ? predict(arg, l->spec, test) : 0;
-        const int64_t cell =
-            pass_cell(run, l->spec, test, threads_count(run->pool), (int64_t)ns, partner);
-        if (run->broken)
-            return;
-        if (!partner)
-            partner = cell; /* no roof: the first cell stands for the rounds */
-        if (!l->model) {
-            run_status(run, cell, l->status, l->why);
+        const int64_t cell = all->model[t][i];
+        if (!l->model || !run_cell_open(run, cell, test->repetitions))
             continue;
-        }
         l->test = test;
         snprintf(l->region, sizeof l->region, "%s_%s_p%d_n%d_d%d_b%d_x%d", l->spec->shape->name,
                  l->spec->family->name, test->n_prompt, test->n_gen, test->n_depth, test->batch,
@@ -407,10 +348,10 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
                                .warmup_max = test->warmup_max,
                                .steady_slope = 0.02,
                                .steady_deviation = 0.05,
-                               .seed = run->config->seed };
+                               .seed = run->config->seed + (uint64_t)run->process };
     if (n > have_roof && !run->broken)
         error = run_measure(run, workloads, cells, n, &plan);
-    else if (have_roof)
+    else if (have_roof && run_cell_open(run, cells[0], test->repetitions))
         run_status(run, cells[0], "skipped", "nothing to compare with");
     for (int i = have_roof; i < n && !error && !run->broken; i++)
         store_experts(run, cells[i], workloads[i].arg);
@@ -419,22 +360,49 @@ static void measure_test(struct run *run, struct roof *roof, struct loaded *mode
                      test->repetitions);
 }
 
-void pass_measure(struct run *run, struct roof *roof, const struct pass_spec *specs, int count,
-                  const struct pass_test *tests, int test_count, pass_predict_fn *predict,
-                  const void *predict_arg)
+/* Builds what has something left to do, as far as there is memory. */
+static void load_all(struct run *run, const struct pass_block *b, const struct cells *cells,
+                     struct loaded *models)
 {
-    static struct loaded models[SPECS_MAX]; /* too large for a stack */
+    const int threads = threads_count(run->pool);
+    int64_t left = run_memory(run);
+    char reason[200];
 
-    for (int i = 0; i < count; i++)
-        load(run, &models[i], &specs[i], tests, test_count);
-    if (roof)
-        roof_tune(roof, ROOF_PASSES);
-    for (int i = 0; i < test_count && !run->broken; i++) {
-        const struct pass_test *t = &tests[i];
-        run_progress(run, "%s: %s of %d tokens", specs[0].shape->name,
-                     t->n_gen ? "decode" : "prefill", t->n_gen ? t->n_gen : t->n_prompt);
-        measure_test(run, roof, models, count, t, predict, predict_arg);
+    for (int s = 0; s < b->spec_count && !run->broken; s++) {
+        const int64_t bytes = pass_bytes(&b->specs[s], b->tests, b->test_count, threads);
+        models[s] = (struct loaded){ .model = NULL };
+        if (!has_left(run, b, cells, s))
+            continue;
+        if (bytes > left) {
+            snprintf(reason, sizeof reason, "%lld bytes are needed, and %lld are there",
+                     (long long)bytes, (long long)left);
+            set_left(run, b, cells, s, "skipped", reason);
+            continue;
+        }
+        left -= bytes;
+        run_step(run, 0, s, b->build_ns[s]);
+        child_inject_build(run, b->specs[s].family->name);
+        load(run, &models[s], &b->specs[s], b->tests, b->test_count);
+        if (!models[s].model)
+            set_left(run, b, cells, s, models[s].status, models[s].why);
     }
-    for (int i = 0; i < count; i++)
+}
+
+void pass_measure(struct run *run, struct roof *roof, const struct pass_block *b)
+{
+    static struct loaded models[PASS_SPECS_MAX]; /* too large for a stack */
+    static struct cells cells;
+
+    if (roof)
+        roof->passes = ROOF_PASSES;
+    add_cells(run, roof, b, threads_count(run->pool), &cells);
+    load_all(run, b, &cells, models);
+    for (int i = 0; i < b->test_count && !run->broken; i++) {
+        const struct pass_test *t = &b->tests[i];
+        run_progress(run, "%s: %s of %d tokens", b->specs[0].shape->name,
+                     t->n_gen ? "decode" : "prefill", t->n_gen ? t->n_gen : t->n_prompt);
+        measure_test(run, roof, b, i, &cells, models);
+    }
+    for (int i = 0; i < b->spec_count; i++)
         unload(&models[i]);
 }

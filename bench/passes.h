@@ -33,6 +33,10 @@ struct pass_test {
     int repetitions, warmup_min, warmup_max;
 };
 
+/* The session that all of these tests need. */
+struct session_plan pass_session(const struct pass_spec *spec, const struct pass_test *tests,
+                                 int count);
+
 /* Bytes that a model with its session takes for these tests. */
 int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
                    int threads);
@@ -51,15 +55,25 @@ int pass_group(const struct pass_spec *specs, int count, const struct pass_test 
 
 /* The cell's row of one test, with its predictions; partner: the roof's cell, or 0. */
 int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pass_test *test,
-                  int threads, int64_t predicted_ns, int64_t partner);
+                  int threads, int64_t predicted_ns, int64_t partner, const char *item);
 
-/* Builds all specs, checks their kernels, and measures test after test with the formats alternating
- * in each round, and the roof's bandwidth among them. predict (may be NULL) gives the ns of one
- * sample. Errors are in the cells, and in run. */
-typedef double pass_predict_fn(const void *arg, const struct pass_spec *spec,
-                               const struct pass_test *test);
-void pass_measure(struct run *run, struct roof *roof, const struct pass_spec *specs, int count,
-                  const struct pass_test *tests, int test_count, pass_predict_fn *predict,
-                  const void *predict_arg);
+enum { PASS_SPECS_MAX = 32, PASS_TESTS_MAX = 64 };
+
+/* Models of one shape that are measured together, and the tests. */
+struct pass_block {
+    int spec_count, test_count;
+    struct pass_spec specs[PASS_SPECS_MAX];
+    struct pass_test tests[PASS_TESTS_MAX];
+    int64_t build_ns[PASS_SPECS_MAX]; /* predicted; 0: not known */
+    int64_t predicted_ns[PASS_TESTS_MAX][PASS_SPECS_MAX]; /* of a sample */
+    const char *item;                                     /* of the cells, or NULL */
+};
+
+/* Builds all specs that have something left to do, checks their kernels, and measures test after
+ * test with the formats alternating in each round, and the roof's bandwidth (roof may be NULL)
+ * among them. Errors are in the cells, and in run. */
+void pass_measure(struct run *run, struct roof *roof, const struct pass_block *block);
+/* Adds all cells, with status skipped. */
+void pass_skip(struct run *run, const struct pass_block *block, int threads, const char *reason);
 
 #endif

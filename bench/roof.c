@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/roof.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include "harness/stats.h"
@@ -288,7 +289,7 @@ int64_t roof_cell(struct roof *roof, enum roof_metric metric, int64_t partner)
     else
         cell.work_ops = work;
     const int64_t id = run_cell(roof->run, &cell);
-    if (id > 0 && metric == ROOF_READ)
+    if (id > 0 && metric == ROOF_READ && run_cell_open(roof->run, id, INT_MAX / 128))
         store_way(roof, id);
     return id;
 }

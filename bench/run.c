@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/run.h"
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "bench/metrics.h"
 #include "bench/run_energy.h"
 #include "harness/counters/counters.h"
 #include "kernels/cpu.h"
@@ -91,10 +91,8 @@ static void on_each_thread(void *threads, void (*fn)(void *arg), void *arg)
         fn(arg);
 }
 
-int run_open(struct run *run, const struct config *config, const char *command)
+static void prepare(struct run *run, const struct config *config, const char *command)
 {
-    char why[400];
-
     *run = (struct run){ .config = config, .command = command, .cpu = cpu_detect() };
     machine_cpu(&run->machine);
     run->context = (struct meter_context){ .sysroot = config->sysroot,
@@ -106,31 +104,105 @@ int run_open(struct run *run, const struct config *config, const char *command)
                                            .meters = config->meters,
                                            .each_thread = on_each_thread,
                                            .threads = run };
+    host_read(&run->host, &run->machine.cpu, config->sysroot);
+}
+
+/* Outputs, database and the run's row: a new one, or that of --resume. */
+static int begin(struct run *run)
+{
+    const struct config *config = run->config;
+    const char *command = run->command;
+    char why[400];
+
     if (config->events && counters_check(config->events, &run->context, why, sizeof why))
         return run_refuse(command, "--events %s", why);
     if (outputs_open(&run->outputs, config, why, sizeof why))
         return run_refuse(command, "%s", why);
-    host_read(&run->host, &run->machine.cpu, config->sysroot);
     const struct build build = build_read();
-    if (store_open(&run->store, config->db) ||
-        (run->id = store_run_begin(run->store, &run->host, &build, command, config->arguments,
-                                   config->seed)) < 0) {
+    int error = store_open(&run->store, config->db);
+    run->id = config->resume;
+    if (!error && config->resume)
+        error = store_run_again(run->store, run->id);
+    else if (!error)
+        error = (run->id = store_run_begin(run->store, &run->host, &build, command,
+                                           config->arguments, config->seed)) < 0;
+    if (error) {
         run_refuse(command, "%s", run->store ? store_error(run->store) : "no memory");
         store_close(run->store);
         outputs_close(run->outputs, why, sizeof why);
         return 2;
     }
     catch_signals();
+    return 0;
+}
+
+int run_open(struct run *run, const struct config *config, const char *command)
+{
+    prepare(run, config, command);
+    const int status = begin(run);
+
+    if (status)
+        return status;
     run_meters_open(run);
     return run->broken ? run_close(run) : 0;
 }
 
+int run_open_plan(struct run *run, const struct config *config, const char *command)
+{
+    prepare(run, config, command);
+    return begin(run);
+}
+
+/* Of the windows that earlier processes have stored. */
+static int last_series(const struct run *run)
+{
+    sqlite3_stmt *s = NULL;
+    int series = 0;
+
+    if (sqlite3_prepare_v2(store_db(run->store), "SELECT max(series) FROM window WHERE run = ?1",
+                           -1, &s, NULL))
+        return 0;
+    sqlite3_bind_int64(s, 1, run->id);
+    if (sqlite3_step(s) == SQLITE_ROW)
+        series = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return series;
+}
+
+int run_open_block(struct run *run, const struct config *config, const char *command, int64_t id)
+{
+    prepare(run, config, command);
+    if (store_open(&run->store, config->db)) {
+        run_refuse(command, "%s", run->store ? store_error(run->store) : "no memory");
+        store_close(run->store);
+        return 2;
+    }
+    run->id = id;
+    run->series = last_series(run);
+    catch_signals();
+    run_meters_open(run);
+    return run->broken ? run_close_block(run) : 0;
+}
+
 /* The database's error is said once, where it happened. */
-static void broken(struct run *run)
+void run_broken(struct run *run)
 {
     if (!run->broken)
         run_refuse(run->command, "%s", store_error(run->store));
     run->broken = -EIO;
+}
+
+static void release(struct run *run)
+{
+    threads_close(run->pool);
+    run_meters_close(run);
+    store_close(run->store);
+}
+
+int run_close_block(struct run *run)
+{
+    release(run);
+    return run->broken ? 2 : run_stop ? RUN_STOPPED : run->failed;
 }
 
 int run_close(struct run *run)
@@ -144,17 +216,15 @@ int run_close(struct run *run)
                       run_stop                     ? "interrupted"
                       : run->failed || run->broken ? "failed"
                                                    : "done"))
-        broken(run);
+        run_broken(run);
     if (run_stop)
-        fprintf(stderr, "tritbench %s: interrupted; what was measured is in %s\n", run->command,
-                run->config->db);
+        fprintf(stderr, "tritbench %s: interrupted; what was measured is in %s%s\n", run->command,
+                run->config->db, run->block ? "; `tritbench resume` goes on" : "");
     if (run_stop || run->failed)
         status = 1;
     if (outputs_close(run->outputs, why, sizeof why))
         status = run_refuse(run->command, "%s", why);
-    threads_close(run->pool);
-    run_meters_close(run);
-    store_close(run->store);
+    release(run);
     return run->broken ? 2 : status;
 }
 
@@ -186,107 +256,4 @@ int64_t run_memory(const struct run *run)
     if (run->config->memory_bytes)
         return run->config->memory_bytes;
     return free_bytes.reason ? INT64_MAX : (int64_t)free_bytes.value - MEMORY_MARGIN;
-}
-
-/* Below a --sysroot nothing is what this machine did; the paper's numbers stay the paper's. */
-static const char *provenance_of(const struct run *run, const char *provenance)
-{
-    const bool fixture = run->config->sysroot[0] && strcmp(provenance, PROVENANCE_PAPER);
-
-    return fixture ? PROVENANCE_FIXTURE : provenance;
-}
-
-int64_t run_cell(struct run *run, const struct cell *wanted)
-{
-    struct cell cell = *wanted;
-
-    cell.provenance = provenance_of(run, wanted->provenance);
-    const int64_t id = store_cell(run->store, run->id, &cell);
-
-    if (id < 0)
-        broken(run);
-    return id;
-}
-
-void run_status(struct run *run, int64_t cell, const char *status, const char *reason)
-{
-    if (store_cell_status(run->store, cell, status, reason))
-        broken(run);
-}
-
-void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
-               const char *provenance, const char *reason)
-{
-    run_store(run, cell, &(struct value){ metric, unit, provenance, value, 0, NULL, reason });
-}
-
-void run_derived(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
-                 const char *formula)
-{
-    run_store(run, cell,
-              &(struct value){ metric, unit, PROVENANCE_DERIVED, value, 0, formula, NULL });
-}
-
-void run_store(struct run *run, int64_t cell, const struct value *wanted)
-{
-    struct value value = *wanted;
-
-    value.provenance = provenance_of(run, wanted->provenance);
-    if (store_value(run->store, cell, &value))
-        broken(run);
-}
-
-struct sink {
-    struct run *run;
-    const int64_t *cells;
-    const struct channel *channels[SAMPLE_READINGS_MAX];
-    int count;
-};
-
-static int keep(void *arg, const struct sample *sample)
-{
-    const struct sink *sink = arg;
-    const int error = store_sample(sink->run->store, sink->cells[sample->workload], sample,
-                                   sink->channels, sink->count);
-
-    if (error)
-        broken(sink->run);
-    return error;
-}
-
-int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
-                const struct plan *wanted)
-{
-    struct outcome outcomes[RUN_WORKLOADS_MAX];
-    struct plan plan = *wanted;
-    struct sink sink = { .run = run, .cells = cells };
-
-    plan.stop = &run_stop;
-    plan.meters = run->meters;
-    plan.deadline_ns = run->deadline_ns;
-    sink.count = run->meters ? meter_set_channels(run->meters) : 0;
-    for (int i = 0; i < sink.count; i++)
-        sink.channels[i] = meter_set_channel(run->meters, i);
-    int error = measure(workloads, count, &plan, keep, &sink, outcomes);
-    if (!error)
-        error = run_energy_measure(run, workloads, cells, count, plan.seed, outcomes);
-    if (run->broken)
-        return run->broken;
-    for (int i = 0; i < count; i++) {
-        if (outcomes[i].error && outcomes[i].error != -EINTR) {
-            run_status(run, cells[i], "failed", strerror(-outcomes[i].error));
-            run->failed = true;
-        } else if (run_stop) {
-            run_status(run, cells[i], "interrupted", "stopped by a signal");
-        } else if (error) {
-            run_status(run, cells[i], "failed", strerror(-error));
-            run->failed = true;
-        } else if (!outcomes[i].samples) {
-            run_status(run, cells[i], "skipped", "no time left of --quick's 8 minutes");
-        } else {
-            run_status(run, cells[i], "ok", NULL);
-        }
-        metrics_store(run, cells[i]);
-    }
-    return run_stop ? -EINTR : error;
 }

@@ -22,6 +22,14 @@ extern volatile int run_stop;
 
 enum { RUN_WORKLOADS_MAX = 512 };
 
+/* What a block's process tells the one that watches it: in memory that both have mapped. */
+struct watch {
+    volatile int64_t deadline_ns;        /* as of struct run */
+    volatile int64_t since_ns, limit_ns; /* of the step under way; limit 0: none */
+    volatile int64_t cell;               /* that it is of; 0: of none */
+    volatile int spec;                   /* or the model that is being built; -1: none */
+};
+
 struct run {
     const struct config *config;
     const char *command;
@@ -41,13 +49,26 @@ struct run {
     struct threads *pool; /* of the last run_threads */
     int64_t id;           /* of the run's row */
     int64_t deadline_ns;  /* clock_ns after which no new round begins; 0: none */
-    bool failed;          /* a measurement failed: exit status 1 */
+    int block, invocation; /* of the plan, that its cells are of; block 0: none */
+    int process;           /* of this run's, for its samples */
+    int64_t last_cell;     /* of the block, that run_cell has given */
+    struct watch *watch;   /* NULL: nobody watches */
+    bool failed;           /* a measurement failed: exit status 1 */
     int broken;           /* -errno of the database or of a thread pool: exit status 2 */
 };
 
 /* Opens outputs and database and begins the run. 0, or the exit status, the error printed. Nothing
  * is left behind then. */
 int run_open(struct run *run, const struct config *config, const char *command);
+/* The same for a run whose blocks are measured by processes of their own: without meters. */
+int run_open_plan(struct run *run, const struct config *config, const char *command);
+/* Such a process: the run is there already, and the outputs are another's. */
+int run_open_block(struct run *run, const struct config *config, const char *command, int64_t id);
+/* Ends a block's process; returns its exit status: 0 or 1, 2 where run->broken, RUN_STOPPED. */
+enum { RUN_STOPPED = 3 };
+int run_close_block(struct run *run);
+/* The database's error, said once, where it happened: sets run->broken. */
+void run_broken(struct run *run);
 /* Ends the run and writes the outputs. Returns the exit status. */
 int run_close(struct run *run);
 
@@ -75,8 +96,15 @@ int64_t run_memory(const struct run *run);
 int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
                 const struct plan *plan);
 
-/* A cell's row, its status and values: store.h with run->broken set on an error. */
+/* A step begins that should take predicted_ns (0: not known) and may take much longer: a sample of
+ * a cell, or of no cell, building the model `spec` (-1: none). */
+void run_step(struct run *run, int64_t cell, int spec, int64_t predicted_ns);
+
+/* A cell's row, its status and values: store.h with run->broken set on an error. In a block, the
+ * cell that an earlier process of it has added. */
 int64_t run_cell(struct run *run, const struct cell *cell);
+/* Is there anything left to do of it? `repetitions` are of one invocation. */
+bool run_cell_open(struct run *run, int64_t cell, int repetitions);
 void run_status(struct run *run, int64_t cell, const char *status, const char *reason);
 void run_value(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                const char *provenance, const char *reason);

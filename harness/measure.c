@@ -2,6 +2,7 @@
 #include "harness/measure.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include "harness/order.h"
 #include "harness/stats.h"
@@ -79,7 +80,8 @@ static int warm_up(struct session *s, int workload)
 
         if (stopped(plan))
             return -EINTR;
-        error = take(s, workload, -1 - outcome->warmups, 0, &time_ns);
+        error =
+            take(s, workload, -1 - s->workloads[workload].warmed - outcome->warmups, 0, &time_ns);
         if (error || outcome->error)
             return error;
         s->times[outcome->warmups - 1] = (double)time_ns;
@@ -106,7 +108,8 @@ static int run_round(struct session *s, int round, int *taken)
         int workload = s->order[i], error;
         int64_t time_ns;
 
-        if (s->outcomes[workload].error || round >= repetitions_of(s, workload))
+        if (s->outcomes[workload].error || round < s->workloads[workload].done ||
+            round >= repetitions_of(s, workload))
             continue;
         if (stopped(s->plan))
             return -EINTR;
@@ -120,11 +123,15 @@ static int run_round(struct session *s, int round, int *taken)
 
 static int run_all(struct session *s)
 {
-    int error = 0, taken = 1;
+    int error = 0, taken = 1, first = INT_MAX;
 
-    for (int i = 0; i < s->count && !error; i++)
-        error = warm_up(s, i);
-    for (int round = 0; taken > 0 && !error && !too_late(s->plan); round++)
+    for (int i = 0; i < s->count && !error; i++) {
+        const int done = s->workloads[i].done;
+        first = done < first ? done : first;
+        if (done < repetitions_of(s, i))
+            error = warm_up(s, i);
+    }
+    for (int round = first; taken > 0 && !error && !too_late(s->plan); round++)
         error = run_round(s, round, &taken);
     return error;
 }

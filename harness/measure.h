@@ -21,6 +21,8 @@ struct workload {
     int (*run)(void *arg);
     void *arg;
     int repetitions; /* 0: the plan's */
+    int done;        /* rounds that it has already, from an earlier process: it goes on behind them */
+    int warmed;      /* and runs of warm-up */
 };
 
 struct sample {
@@ -28,6 +30,7 @@ struct sample {
     int order;           /* place in its round */
     int64_t start_ns;    /* clock_ns */
     int64_t time_ns;
+    int process;         /* of the run's: the sink's to say */
     const struct reading *readings; /* (meter_set_channels) */
 };
 

@@ -48,6 +48,26 @@ sqlite3 *store_db(struct store *store);
 int64_t store_run_begin(struct store *store, const struct host *host, const struct build *build,
                         const char *command, const char *arguments, uint64_t seed);
 int store_run_end(struct store *store, int64_t run, const char *status);
+/* Goes on with a run: its status is 'running' again. */
+int store_run_again(struct store *store, int64_t run);
+
+/* A block of a run's plan: cells that are measured together, in a process of their own. */
+struct plan_row {
+    int position, block, invocation; /* block > 0 */
+    const char *kind;                /* "roof", "model" */
+    const char *model, *formats;     /* or NULL */
+    const char *spec;                /* JSON */
+    int64_t predicted_bytes, predicted_ns; /* 0: not known */
+};
+/* Adds rows to the plan, in one transaction: all of them or none. */
+int store_plan(struct store *store, int64_t run, const struct plan_row *rows, int count);
+/* A process of the block begins, with what may have been decided only now. */
+int store_plan_begin(struct store *store, int64_t run, int position, const char *spec,
+                     int64_t predicted_ns);
+/* A process of the block has ended: state "done"; or with a reason "interrupted", "failed".
+ * time_ns: how long it took, which is added. */
+int store_plan_end(struct store *store, int64_t run, int position, const char *state,
+                   const char *reason, int64_t time_ns);
 /* A condition of a run that was found out after it began: either value or reason. */
 int store_fact(struct store *store, int64_t run, const char *name, const char *value,
                const char *reason);
@@ -55,6 +75,7 @@ int store_fact(struct store *store, int64_t run, const char *name, const char *v
 /* A cell: one thing that is measured. Columns that do not apply are NULL (text) or 0 (numbers),
  * stored as NULL. */
 struct cell {
+    int block;        /* of the run's plan; 0: none */
     const char *kind; /* "kernel", "model", "roof" */
     const char *item; /* roof: the metric; paper: "quick" and the like; or NULL */
     const char *model, *format, *isa;

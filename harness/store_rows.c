@@ -136,6 +136,84 @@ int store_run_end(struct store *store, int64_t run, const char *status)
     return sqlite3_changes(store->db) ? 0 : store_sql_no_row(store, "run", run);
 }
 
+int store_run_again(struct store *store, int64_t run)
+{
+    struct binding b;
+    int error = store_sql_begin(store, RUN_AGAIN, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    error = store_sql_run(store, &b, NULL, "go on with a run");
+    if (error)
+        return error;
+    return sqlite3_changes(store->db) ? 0 : store_sql_no_row(store, "run", run);
+}
+
+/* ---- the plan ---- */
+
+static int add_plan(struct store *store, int64_t run, const struct plan_row *row)
+{
+    struct binding b;
+    int error = store_sql_begin(store, PLAN_ADD, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    store_sql_int(&b, row->position);
+    store_sql_int(&b, row->block);
+    store_sql_int(&b, row->invocation);
+    store_sql_text(&b, row->kind);
+    store_sql_text_or_null(&b, row->model);
+    store_sql_text_or_null(&b, row->formats);
+    store_sql_text(&b, row->spec);
+    store_sql_int_or_null(&b, row->predicted_bytes);
+    store_sql_int_or_null(&b, row->predicted_ns);
+    return store_sql_run(store, &b, NULL, "add to the plan");
+}
+
+int store_plan(struct store *store, int64_t run, const struct plan_row *rows, int count)
+{
+    int error = store_sql_plain(store, BEGIN, "add to the plan");
+
+    if (error)
+        return error;
+    for (int i = 0; i < count && !error; i++)
+        error = add_plan(store, run, &rows[i]);
+    return store_sql_end(store, error);
+}
+
+int store_plan_begin(struct store *store, int64_t run, int position, const char *spec,
+                     int64_t predicted_ns)
+{
+    struct binding b;
+    int error = store_sql_begin(store, PLAN_BEGIN, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    store_sql_int(&b, position);
+    store_sql_text(&b, spec);
+    store_sql_int_or_null(&b, predicted_ns);
+    return store_sql_run(store, &b, NULL, "begin a block");
+}
+
+int store_plan_end(struct store *store, int64_t run, int position, const char *state,
+                   const char *reason, int64_t time_ns)
+{
+    struct binding b;
+    int error = store_sql_begin(store, PLAN_END, &b);
+
+    if (error)
+        return error;
+    store_sql_int(&b, run);
+    store_sql_int(&b, position);
+    store_sql_text(&b, state);
+    store_sql_text(&b, reason);
+    store_sql_int(&b, time_ns);
+    return store_sql_run(store, &b, NULL, "end a block");
+}
+
 /* ---- cells ---- */
 
 int64_t store_cell(struct store *store, int64_t run, const struct cell *cell)
@@ -152,6 +230,7 @@ int64_t store_cell(struct store *store, int64_t run, const struct cell *cell)
     if (error)
         return error;
     store_sql_int(&b, run);
+    store_sql_int_or_null(&b, cell->block);
     store_sql_text(&b, cell->kind);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         store_sql_text_or_null(&b, texts[i]);
@@ -204,6 +283,7 @@ static int add_sample(struct store *store, int64_t cell, const struct sample *sa
     store_sql_int(&b, sample->order);
     store_sql_int(&b, sample->start_ns);
     store_sql_int(&b, sample->time_ns);
+    store_sql_int(&b, sample->process);
     return store_sql_run(store, &b, NULL, "add a sample");
 }
 

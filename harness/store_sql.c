@@ -22,20 +22,30 @@ static const char *const sql[STATEMENTS] = {
     [RUN_ADD] = "INSERT INTO run (machine, build, command, arguments, seed, started_at, status)"
                 " VALUES (?, ?, ?, ?, ?, " NOW ", 'running')",
     [RUN_END] = "UPDATE run SET status = ?2, ended_at = " NOW " WHERE id = ?1",
+    [RUN_AGAIN] = "UPDATE run SET status = 'running', ended_at = NULL WHERE id = ?",
+    [PLAN_ADD] = "INSERT INTO plan (run, position, block, invocation, kind, model, formats, spec,"
+                 " predicted_bytes, predicted_ns, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                 " 'waiting')",
+    [PLAN_BEGIN] = "UPDATE plan SET state = 'running', reason = NULL, processes = processes + 1,"
+                   " spec = ?3, predicted_ns = ?4 WHERE run = ?1 AND position = ?2",
+    [PLAN_END] = "UPDATE plan SET state = ?3, reason = ?4, time_ns = coalesce(time_ns, 0) + ?5"
+                 " WHERE run = ?1 AND position = ?2",
     [RUN_CERTIFY] =
         "UPDATE run SET certificate = (SELECT CASE passed WHEN 1 THEN id END FROM certificate c"
         " WHERE c.machine = run.machine AND domains = ?2 AND provenance = ?3"
         " ORDER BY id DESC LIMIT 1) WHERE id = ?1",
-    [FACT_ADD] = "INSERT INTO fact (run, name, value, reason) VALUES (?, ?, ?, ?)",
+    [FACT_ADD] = "INSERT INTO fact (run, name, value, reason) VALUES (?, ?, ?, ?)"
+                 " ON CONFLICT (run, name) DO UPDATE SET value = excluded.value,"
+                 " reason = excluded.reason",
     [CELL_ADD] =
-        "INSERT INTO cell (run, kind, item, model, format, isa, phase, rows, cols,"
+        "INSERT INTO cell (run, block, kind, item, model, format, isa, phase, rows, cols,"
         " n_prompt, n_gen, n_depth, batch, parallel, threads, layers_resident, layers,"
         " tokens, work_bytes, work_ops, predicted_bytes, predicted_ns, cache, kv, head,"
-        " provenance, partner, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " provenance, partner, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
     [CELL_STATUS] = "UPDATE cell SET status = ?2, reason = ?3 WHERE id = ?1",
-    [SAMPLE_ADD] = "INSERT INTO sample (cell, round, order_in_round, start_ns, time_ns)"
-                   " VALUES (?, ?, ?, ?, ?)",
+    [SAMPLE_ADD] = "INSERT INTO sample (cell, round, order_in_round, start_ns, time_ns, process)"
+                   " VALUES (?, ?, ?, ?, ?, ?)",
     [READING_ADD] = "INSERT INTO reading (sample, channel, unit, value, provenance, reason, note)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
     [VALUE_SET] = "INSERT INTO value (cell, metric, value, unit, provenance, reason, formula,"
@@ -44,7 +54,11 @@ static const char *const sql[STATEMENTS] = {
                   " unit = excluded.unit, reason = excluded.reason, formula = excluded.formula,"
                   " uncertainty = excluded.uncertainty",
     [METER_ADD] = "INSERT INTO meter (run, kind, name, status, tried, said, fix, lsb, period_s,"
-                  " period_p95_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  " period_p95_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                  " ON CONFLICT (run, kind, name) DO UPDATE SET status = excluded.status,"
+                  " tried = excluded.tried, said = excluded.said, fix = excluded.fix,"
+                  " lsb = excluded.lsb, period_s = excluded.period_s,"
+                  " period_p95_s = excluded.period_p95_s",
     [WINDOW_ADD] = "INSERT INTO window (run, cell, series, round, runs, start_ns, time_ns, state,"
                    " reason, foreign_share, steal_share, guard_share)"
                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -51,6 +51,28 @@ CREATE TABLE run (
 ) STRICT;
 CREATE INDEX run_machine ON run (machine);
 
+-- What a run does, block by block: the cells of a block are measured together in a process of its
+-- own. A run that was interrupted goes on from here.
+CREATE TABLE plan (
+    run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    position        INTEGER NOT NULL CHECK (position >= 0), -- blocks run in this order
+    block           INTEGER NOT NULL CHECK (block > 0),
+    invocation      INTEGER NOT NULL CHECK (invocation >= 0), -- of this block's
+    kind            TEXT NOT NULL CHECK (kind IN ('roof', 'model')),
+    model           TEXT,
+    formats         TEXT,                           -- with commas between them
+    spec            TEXT NOT NULL CHECK (spec <> ''), -- JSON: all that the block's process is told
+    predicted_bytes INTEGER,
+    predicted_ns    INTEGER,                        -- NULL: not known
+    time_ns         INTEGER,                        -- of its processes so far
+    processes       INTEGER NOT NULL DEFAULT 0,     -- that were started for it
+    state           TEXT NOT NULL CHECK (state IN
+        ('waiting', 'running', 'done', 'interrupted', 'failed')),
+    reason          TEXT CHECK (reason <> ''),
+    PRIMARY KEY (run, position),
+    CHECK ((state IN ('waiting', 'running', 'done')) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
 -- The conditions of a run: kernel, governor, caches, ...: of the run, because settings change.
 CREATE TABLE fact (
     run    INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
@@ -65,6 +87,7 @@ CREATE TABLE fact (
 CREATE TABLE cell (
     id              INTEGER PRIMARY KEY,
     run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    block           INTEGER,                        -- of the run's plan; NULL: it has none
     kind            TEXT NOT NULL,                  -- "kernel", "model", "roof", ...
     item            TEXT,                           -- "roof": the metric; "paper": how much
     model           TEXT,
@@ -108,7 +131,8 @@ CREATE TABLE sample (
     round          INTEGER NOT NULL,
     order_in_round INTEGER NOT NULL CHECK (order_in_round >= 0),
     start_ns       INTEGER NOT NULL,                -- CLOCK_MONOTONIC: of use within one boot only
-    time_ns        INTEGER NOT NULL CHECK (time_ns >= 0)
+    time_ns        INTEGER NOT NULL CHECK (time_ns >= 0),
+    process        INTEGER NOT NULL DEFAULT 0 CHECK (process >= 0) -- of the run's; 0: its first
 ) STRICT;
 CREATE INDEX sample_cell ON sample (cell, round);
 
