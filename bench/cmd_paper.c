@@ -159,9 +159,8 @@ int cmd_paper(const struct config *config)
                                                   : run_open(&run, config, "paper");
     if (status)
         return status;
-    status = schedule_claim(&run);
-    if (status)
-        return status;
+    if (!config->resume) /* `resume` has done it */
+        schedule_claim("paper", config->db, run.id);
     schedule_forget(&run, "energy");
     schedule_forget(&run, "sparsity");
     if (!run.broken && wanted(config, "fig3"))

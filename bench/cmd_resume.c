@@ -8,6 +8,7 @@
 #include "bench/names.h"
 #include "bench/rows.h"
 #include "bench/run.h"
+#include "bench/schedule.h"
 
 enum { WORDS_MAX = 256 };
 
@@ -83,7 +84,9 @@ static int go_on(const struct config *config, struct unfinished *run)
         stored.output_count = config->output_count;
         memcpy(stored.outputs, config->outputs, sizeof stored.outputs);
     }
-    const int status = check_here(&stored, run);
+    int status = check_here(&stored, run);
+    if (!status)
+        status = schedule_claim("resume", stored.db, run->id);
     return status ? status : command->run(&stored);
 }
 

@@ -158,6 +158,9 @@ static json_t *new_row(const char *item, const char *variant, const char *size, 
     json_object_set_new(row, "ratio_high", table_real(ratio.high));
     json_object_set_new(row, "threads", threads ? json_integer(threads) : json_null());
     json_object_set_new(row, "roof_share", json_null());
+    json_object_set_new(row, "processes", json_null());
+    json_object_set_new(row, "sd_within", json_null());
+    json_object_set_new(row, "sd_between", json_null());
     json_object_set_new(row, "note", json_string(note));
     return row;
 }
@@ -194,8 +197,13 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
         item, variant_of(size), size, format, metric,
         speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high, provenance,
         speed ? NAN : paper_value(item, size, format, metric, true), ratio, c->threads, note);
-    if (!memory)
-        json_object_set_new(row, "roof_share", table_real(roofline_of(db, c->id).share));
+    if (memory)
+        return row;
+    const struct nested nested = rows_nested(db, c->id);
+    json_object_set_new(row, "roof_share", table_real(roofline_of(db, c->id).share));
+    json_object_set_new(row, "processes", json_integer(nested.groups));
+    json_object_set_new(row, "sd_within", table_real(ours * nested.within / c->times.median));
+    json_object_set_new(row, "sd_between", table_real(ours * nested.between / c->times.median));
     return row;
 }
 
@@ -430,6 +438,9 @@ static const struct column row_columns[] = {
     { "ratio_high", "ratio_high", "%g" },
     { "threads", "threads", "%g" },
     { "roof_share", "roof_share", "%g" },
+    { "processes", "processes", "%g" },
+    { "sd_within", "sd_within", "%g" },
+    { "sd_between", "sd_between", "%g" },
     { "note", "note", "%s" },
     { "machine", "machine", "%s" },
     { "build", "build", "%s" },

@@ -60,6 +60,29 @@ double *rows_samples(sqlite3 *db, int64_t cell, int *n)
                    cell, 0, n);
 }
 
+struct nested rows_nested(sqlite3 *db, int64_t cell)
+{
+    static const char order[] = "FROM sample WHERE cell = ?1 AND round >= 0 ORDER BY process, id";
+    char sql[120];
+    int n, count;
+
+    snprintf(sql, sizeof sql, "SELECT time_ns %s", order);
+    double *ns = numbers(db, sql, cell, 0, &n);
+    snprintf(sql, sizeof sql, "SELECT process %s", order);
+    double *process = numbers(db, sql, cell, 0, &count);
+    int *group = calloc((size_t)n + 1, sizeof *group);
+    struct nested nested = { 0, NAN, NAN };
+
+    for (int i = 0; group && i < n && i < count; i++)
+        group[i] = (int)process[i];
+    if (group && n == count)
+        nested = stats_nested(ns, group, n);
+    free(ns);
+    free(process);
+    free(group);
+    return nested;
+}
+
 double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n)
 {
     return numbers(db,
@@ -377,6 +400,16 @@ static void model_times(json_t *row, const struct times *t, double tokens)
     json_object_set_new(row, "ci_high_ms", table_real(t->summary.high * ms));
 }
 
+/* Of the samples, by the processes that took them. */
+static void spread_members(json_t *row, sqlite3 *db, int64_t cell)
+{
+    const struct nested nested = rows_nested(db, cell);
+
+    json_object_set_new(row, "processes", json_integer(nested.groups));
+    json_object_set_new(row, "sd_within_ns", table_real(nested.within));
+    json_object_set_new(row, "sd_between_ns", table_real(nested.between));
+}
+
 static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, const char *build)
 {
     static const char *const names[] = {
@@ -398,6 +431,7 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
         if (!strncmp(*name, "n_", 2) && json_is_null(json_object_get(row, *name)))
             json_object_set_new(row, *name, json_integer(0));
     model_times(row, &t, (double)integer(source, "tokens"));
+    spread_members(row, db, cell_id(cell));
     for (const char *const *name = values; *name; name++)
         json_object_set_new(row, *name, whole_or_real(rows_value(db, cell_id(cell), *name, NULL)));
     roof_members(row, &roofline);

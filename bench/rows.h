@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdint.h>
+#include "harness/stats.h"
 
 json_t *rows_roof(sqlite3 *db, int64_t run);
 json_t *rows_kernel(sqlite3 *db, int64_t run);
@@ -16,6 +17,9 @@ json_t *rows_model(sqlite3 *db, int64_t run);
 /* The samples of a cell without warm-up, in order of rounds, in ns: *n of them, the caller's to
  * free; NULL with *n = 0 where there are none. */
 double *rows_samples(sqlite3 *db, int64_t cell, int *n);
+
+/* The spread of a cell's samples within its processes and between them, in ns. */
+struct nested rows_nested(sqlite3 *db, int64_t cell);
 
 /* a_ns / b_ns of two cells, paired by round; *n pairs, the caller's to free. */
 double *rows_ratios(sqlite3 *db, int64_t a, int64_t b, int *n);

@@ -13,24 +13,24 @@
 
 /* ---- one process a run ---- */
 
-int schedule_claim(struct run *run)
+int schedule_claim(const char *command, const char *db, int64_t run)
 {
     struct sockaddr_un name = { .sun_family = AF_UNIX };
     struct stat st;
     int n;
 
-    if (stat(run->config->db, &st))
+    if (stat(db, &st))
         return 0;
     /* A name that is not a file's ends with its process, however that ends. */
     n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "tritbench-%llx-%llx-%lld",
-                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (long long)run->id);
+                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (long long)run);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 &&
         bind(fd, (struct sockaddr *)&name,
              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) &&
         errno == EADDRINUSE)
-        return run_refuse(run->command, "%s: run %lld is still going on in another process",
-                          run->config->db, (long long)run->id);
+        return run_refuse(command, "%s: run %lld is still going on in another process", db,
+                          (long long)run);
     return 0; /* the socket stays open until the end */
 }
 

@@ -9,7 +9,7 @@
 
 /* Nobody else goes on with this run while this process lives. 0, or the exit status, the error
  * printed. */
-int schedule_claim(struct run *run);
+int schedule_claim(const char *command, const char *db, int64_t run);
 
 /* Blocks in the plan so far. */
 int schedule_count(struct run *run);

@@ -237,3 +237,33 @@ double stats_outlier_score(double x, double median, double mad)
         return 0;
     return x > median ? INFINITY : -INFINITY;
 }
+
+struct nested stats_nested(const double *x, const int *group, int n)
+{
+    struct nested nested = { 0, NAN, NAN };
+    double mean = 0, squares = 0, within = 0, between = 0;
+
+    for (int i = 0; i < n; i++)
+        mean += x[i] / n;
+    for (int first = 0, end; first < n; first = end) {
+        double own = 0;
+        for (end = first; end < n && group[end] == group[first]; end++)
+            own += x[end];
+        const int count = end - first;
+        own /= count;
+        for (int i = first; i < end; i++)
+            within += (x[i] - own) * (x[i] - own);
+        between += count * (own - mean) * (own - mean);
+        squares += (double)count * count;
+        nested.groups++;
+    }
+    if (nested.groups < 2 || n <= nested.groups)
+        return nested;
+    /* Searle, Casella, McCulloch, Variance Components, 3.6: groups of unequal size. */
+    const double each = (n - squares / n) / (nested.groups - 1);
+    const double mean_within = within / (n - nested.groups);
+    const double variance = (between / (nested.groups - 1) - mean_within) / each;
+    nested.within = sqrt(mean_within);
+    nested.between = variance > 0 ? sqrt(variance) : 0;
+    return nested;
+}

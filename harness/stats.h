@@ -27,6 +27,16 @@ struct summary stats_summary(const double *x, int n);
 /* Words for an interval: "order statistics, 95%", "n < 6: assumes a normal distribution", ... */
 const char *stats_interval_words(enum interval_kind kind);
 
+/* Samples in groups (of one process each): one-way analysis of variance. The standard deviation
+ * within groups, and of the groups' means beyond what the one within explains (0 where it explains
+ * all). NaN: fewer than two groups, or none of two samples. */
+struct nested {
+    int groups;
+    double within, between;
+};
+/* group is (n): samples of one group stand together. */
+struct nested stats_nested(const double *x, const int *group, int n);
+
 double stats_median(const double *x, int n);
 
 /* exp(mean(log x)): the mean of ratios. All x > 0; NaN otherwise. */

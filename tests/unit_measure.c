@@ -125,6 +125,37 @@ static void every_round_runs_each_once_in_a_new_order(void **state)
     assert_memory_not_equal(other.workload, r.workload, sizeof r.workload);
 }
 
+/* Of an earlier process: two have 3 rounds, one 4, one all 5. */
+static void rounds_go_on_behind_those_that_are_there(void **state)
+{
+    const int done[JOBS] = { 3, 4, 3, 5 };
+    struct workload w[JOBS];
+    struct job jobs[JOBS];
+    struct record r = { 0 };
+    struct outcome outcomes[JOBS];
+    struct plan plan = { .repetitions = 5, .warmup_max = 1, .seed = 1 };
+    int taken[JOBS][8] = { { 0 } };
+
+    (void)state;
+    make(w, jobs);
+    for (int i = 0; i < JOBS; i++) {
+        w[i].done = done[i];
+        w[i].warmed = 2;
+    }
+    assert_int_equal(measure(w, JOBS, &plan, record_sample, &r, outcomes), 0);
+    for (int i = 0; i < r.count; i++)
+        if (r.round[i] < 0)
+            assert_int_equal(r.round[i], -3);
+        else
+            taken[r.workload[i]][r.round[i]]++;
+    for (int i = 0; i < JOBS; i++) {
+        assert_int_equal(outcomes[i].samples, 5 - done[i]);
+        assert_int_equal(outcomes[i].warmups, done[i] < 5); /* nothing left: nothing warms up */
+        for (int round = 0; round < 5; round++)
+            assert_int_equal(taken[i][round], round >= done[i]);
+    }
+}
+
 static void each_workload_comes_first_about_as_often(void **state)
 {
     struct workload w[JOBS];
@@ -350,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_round_runs_each_once_in_a_new_order),
+        cmocka_unit_test(rounds_go_on_behind_those_that_are_there),
         cmocka_unit_test(each_workload_comes_first_about_as_often),
         cmocka_unit_test(fixed_order_and_own_repetitions),
         cmocka_unit_test(warm_up_ends_when_steady_or_at_its_maximum),

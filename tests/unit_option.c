@@ -366,13 +366,38 @@ static void rows(void **state)
     }
 }
 
+/* What is stored of a command line is read again as it was. */
+static void arguments_come_back(void **state)
+{
+    char name[] = "paper", a[] = "-m", b[] = "3B,700M", c[] = "--db=it's a 'b'.db", d[] = "-o",
+         e[] = "json:a\\b \"c\"";
+    char *argv[] = { name, a, b, c, d, e }, *words[WORDS_MAX], text[sizeof config.arguments];
+    static char longest[sizeof config.arguments + 10];
+
+    (void)state;
+    assert_int_equal(option_parse(&config, CMD_PAPER, 6, argv, why, sizeof why), 0);
+    memcpy(text, config.arguments, sizeof text);
+    assert_int_equal(option_split(text, "paper", words, WORDS_MAX), 6);
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(words[i], argv[i]);
+    memset(longest, 'x', sizeof longest - 1);
+    argv[5] = longest; /* not stored whole */
+    argv[4] = c;
+    argv[4][0] = argv[4][1] = '-';
+    option_parse(&config, CMD_PAPER, 6, argv, why, sizeof why);
+    memcpy(text, config.arguments, sizeof text);
+    assert_int_equal(option_split(text, "paper", words, WORDS_MAX), -E2BIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),     cmocka_unit_test(ranges),  cmocka_unit_test(meter_options),
-        cmocka_unit_test(bad_integers), cmocka_unit_test(threads), cmocka_unit_test(outputs),
-        cmocka_unit_test(other_values), cmocka_unit_test(options), cmocka_unit_test(names),
-        cmocka_unit_test(text_lists),   cmocka_unit_test(rows),
+        cmocka_unit_test(defaults),      cmocka_unit_test(ranges),
+        cmocka_unit_test(meter_options), cmocka_unit_test(bad_integers),
+        cmocka_unit_test(threads),       cmocka_unit_test(outputs),
+        cmocka_unit_test(other_values),  cmocka_unit_test(options),
+        cmocka_unit_test(names),         cmocka_unit_test(arguments_come_back),
+        cmocka_unit_test(text_lists),    cmocka_unit_test(rows),
     };
     return cmocka_run_group_tests_name("option", tests, NULL, NULL);
 }

@@ -193,6 +193,25 @@ static void outlier_scores(void **state)
     assert_true(stats_outlier_score(9, 10, 0) < -1e300);
 }
 
+/* By hand: means 2 and 6, grand mean 4; MS within 1, between 24 at 3 a group: (24 - 1) / 3. */
+static void spread_within_and_between_processes(void **state)
+{
+    const double x[] = { 1, 2, 3, 5, 6, 7 }, level[] = { 1, 3, 1, 3 };
+    const int group[] = { 0, 0, 0, 4, 4, 4 }, pairs[] = { 1, 1, 2, 2 };
+
+    (void)state;
+    struct nested n = stats_nested(x, group, 6);
+    assert_int_equal(n.groups, 2);
+    assert_true(fabs(n.within - 1) < 1e-12);
+    assert_true(fabs(n.between - sqrt(23.0 / 3)) < 1e-12);
+    n = stats_nested(level, pairs, 4); /* the groups are alike: within explains all */
+    assert_true(fabs(n.within - sqrt(2)) < 1e-12 && n.between == 0);
+    n = stats_nested(x, group, 3);
+    assert_true(n.groups == 1 && isnan(n.within) && isnan(n.between));
+    n = stats_nested(x, group + 2, 2); /* two groups of one */
+    assert_true(n.groups == 2 && isnan(n.within));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +228,7 @@ int main(void)
         cmocka_unit_test(few_pairs_have_an_interval_of_logarithms),
         cmocka_unit_test(steady_is_level_and_narrow),
         cmocka_unit_test(outlier_scores),
+        cmocka_unit_test(spread_within_and_between_processes),
     };
 
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

@@ -367,6 +367,37 @@ static void kill_9_loses_at_most_the_sample_in_flight(void **state)
     store_close(store);
 }
 
+static void a_plan_goes_on(void **state)
+{
+    struct store *store = open_new("a.db");
+    const int64_t run = begin(store);
+    const struct plan_row rows[] = {
+        { .position = 0, .block = 1, .kind = "roof", .spec = "{}" },
+        { .position = 1, .block = 2, .kind = "model", .spec = "{}", .predicted_ns = 5 },
+        { .position = 1, .block = 3, .kind = "model", .spec = "{}" }, /* taken */
+    };
+
+    (void)state;
+    assert_int_equal(store_plan(store, run, rows, 3), -EINVAL);
+    assert_int_equal(query(store_db(store), "SELECT count(*) FROM plan"), 0); /* all or none */
+    assert_int_equal(store_plan(store, run, rows, 2), 0);
+    assert_int_equal(store_plan_begin(store, run, 1, "{2}", 7), 0);
+    assert_int_equal(store_plan_end(store, run, 1, "interrupted", "a signal", 10), 0);
+    assert_int_equal(store_plan_begin(store, run, 1, "{2}", 7), 0);
+    assert_int_equal(store_plan_end(store, run, 1, "done", NULL, 20), 0);
+    assert_int_equal(query(store_db(store), "SELECT time_ns + processes FROM plan WHERE "
+                                            "state = 'done' AND spec = '{2}'"),
+                     32);
+    assert_int_equal(store_plan_end(store, run, 1, "done", "why?", 0), -EINVAL);
+    assert_int_equal(store_run_end(store, run, "interrupted"), 0);
+    assert_int_equal(store_run_again(store, run), 0);
+    assert_int_equal(query(store_db(store), "SELECT status = 'running' AND ended_at IS NULL "
+                                            "FROM run"),
+                     1);
+    assert_int_equal(store_run_again(store, run + 1), -ENOENT);
+    store_close(store);
+}
+
 #define SCRATCH(test) cmocka_unit_test_setup_teardown(test, enter_scratch, leave_scratch)
 
 int main(void)
@@ -378,6 +409,7 @@ int main(void)
         SCRATCH(a_value_that_is_no_number_is_absent),
         SCRATCH(a_reader_sees_each_sample_while_the_run_goes_on),
         SCRATCH(a_full_database_loses_the_sample_and_keeps_the_rest),
+        SCRATCH(a_plan_goes_on),
         SCRATCH(kill_9_loses_at_most_the_sample_in_flight),
     };
 
