@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The plan of a run, in the database, and going through it: block by block, each in a process of its
- * own, which may die without taking more with it than the cell under way. */
+ * The plan of a run, in the database, and going through it: block by block, each in a process of
+ * its own, which may die without taking more with it than the cell under way. */
 #ifndef BENCH_SCHEDULE_H
 #define BENCH_SCHEDULE_H
 

@@ -21,7 +21,7 @@ struct workload {
     int (*run)(void *arg);
     void *arg;
     int repetitions; /* 0: the plan's */
-    int done;        /* rounds that it has already, from an earlier process: it goes on behind them */
+    int done;        /* rounds that an earlier process has taken: it goes on behind them */
     int warmed;      /* and runs of warm-up */
 };
 
