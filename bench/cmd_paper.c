@@ -171,7 +171,7 @@ int cmd_paper(const struct config *config)
         measure_models(&run);
     if (!run.broken && wanted(config, "fig3"))
         paper_energy_measured(&run);
-    if (paper_rows_write(run.outputs, store_db(run.store), run.id, &config->only))
+    if (paper_rows_write(run.outputs, store_db(run.store), run.id, &config->only, NULL))
         run.broken = run_refuse("paper", "%s: cannot be read", config->db);
     return run_close(&run);
 }

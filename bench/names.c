@@ -17,7 +17,8 @@
 
 enum { NAMES_MAX = 128, CPUS_MAX = 1024 };
 
-const char *const names_items[] = { "table1", "table3", "fig2", "fig3", "sparsity", "power", NULL };
+const char *const names_items[] = { "table1", "table3",   "fig2",  "fig3",  "sparsity",
+                                    "power",  "roofline", "batch", "noise", NULL };
 
 const char *names_nearest(const char *word, const char *const *names, int count)
 {

@@ -243,7 +243,8 @@ static int parse_size(void *field, struct config *config, const struct word *w)
 static int parse_output(void *field, struct config *config, const struct word *w)
 {
     static const char *const names[] = {
-        [OUTPUT_MD] = "md", [OUTPUT_CSV] = "csv", [OUTPUT_JSON] = "json", [OUTPUT_JSONL] = "jsonl"
+        [OUTPUT_MD] = "md",       [OUTPUT_CSV] = "csv", [OUTPUT_JSON] = "json",
+        [OUTPUT_JSONL] = "jsonl", [OUTPUT_TEX] = "tex", [OUTPUT_HTML] = "html",
     };
     (void)field;
     size_t n = strcspn(w->value, ":");
@@ -258,7 +259,7 @@ static int parse_output(void *field, struct config *config, const struct word *w
         output->path = path && strcmp(path, "-") != 0 ? path : NULL;
         return 0;
     }
-    return refuse(w, "expected md, csv, json or jsonl, alone or with :PATH behind it");
+    return refuse(w, "expected md, csv, json, jsonl, tex or html, alone or with :PATH behind it");
 }
 
 static int parse_layers(void *field, struct config *config, const struct word *w)

@@ -40,7 +40,7 @@ struct pair_list { /* -pg PP,TG */
     int count;
     int64_t first[OPTION_LIST_MAX], second[OPTION_LIST_MAX];
 };
-enum output_format { OUTPUT_MD, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL };
+enum output_format { OUTPUT_MD, OUTPUT_CSV, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_TEX, OUTPUT_HTML };
 struct output {
     enum output_format format;
     const char *path; /* NULL: stdout */
@@ -52,7 +52,7 @@ struct config {
     struct int_list threads, prompts, gens, depths, batches, ubatches, parallel;
     struct pair_list prompt_gens;
     bool threads_all, threads_phys, threads_pow2;
-    const char *pin;  /* --pin, or --threads with a list of CPUs (threads_pin); or NULL */
+    const char *pin; /* --pin, or --threads with a list of CPUs (threads_pin); or NULL */
     bool threads_pin;
     int64_t rows, cols;  /* --shape RxC; 0: none */
     int64_t repetitions; /* 0: the command's own */
@@ -65,14 +65,15 @@ struct config {
     struct int_list zeros, outliers;             /* --zeros: percent */
     const char *events, *meters, *meter_command; /* --events, --meter, --meter-cmd; or NULL */
     int64_t idle_s, energy_windows;
-    bool energy;     /* selftest --energy */
-    int64_t seconds; /* selftest --seconds; 0: the command's own */
+    bool energy;          /* selftest --energy */
+    int64_t seconds;      /* selftest --seconds; 0: the command's own */
     int64_t invocations;  /* processes of a cell */
     int64_t time_limit_s; /* of a step; 0: from the prediction */
     int64_t resume;       /* the run to go on with; 0: a new one */
     bool dry_run, quick, full, help, version;
     const char *db, *sysroot, *run; /* db: never NULL; sysroot: "" without --sysroot */
-    char arguments[4096]; /* the words after the command, as a shell would read them */
+    const char *figures;            /* --figures; or NULL */
+    char arguments[4096];           /* the words after the command, as a shell would read them */
     int output_count;
     struct output outputs[OPTION_OUTPUTS_MAX];
 };

@@ -15,7 +15,7 @@ struct sink {
     enum output_format format;
     char *path;    /* NULL: stdout. Symbolic links resolved, so that renaming keeps them */
     bool in_place; /* a device or a pipe: nothing to rename */
-    FILE *text;    /* Markdown so far, into `memory`; stdout itself when path is NULL */
+    FILE *text;    /* a document so far, into `memory`; of Markdown without a path stdout itself */
     char *memory;
     size_t memory_size;
 };
@@ -25,8 +25,13 @@ struct outputs {
     struct sink sinks[OPTION_OUTPUTS_MAX];
     json_t *rows;                 /* of all machine formats */
     const struct column *columns; /* of the last rows: a CSV without rows has their header */
-    bool written;                 /* Markdown on stdout: a blank line before the next table */
+    bool written;                 /* of Markdown: a blank line before the next table */
 };
+
+static bool is_document(enum output_format format)
+{
+    return format == OUTPUT_MD || format == OUTPUT_TEX || format == OUTPUT_HTML;
+}
 
 /* The mode that a new file gets, or that of the file in its place. */
 static mode_t file_mode(const char *path)
@@ -76,23 +81,27 @@ static int open_sink(struct outputs *o, const struct output *wanted, char *why, 
 {
     struct sink *sink = &o->sinks[o->count++];
     sink->format = wanted->format;
-    if (!wanted->path) {
-        sink->text = stdout;
-        return 0;
-    }
-    int error = probe(sink, wanted->path);
+    const char *path = wanted->path;
+    int error = path ? probe(sink, path) : 0;
     for (int i = 0; i < o->count - 1 && !error; i++) {
-        if (o->sinks[i].path && strcmp(o->sinks[i].path, sink->path) == 0 && !sink->in_place)
+        if (sink->path && o->sinks[i].path && strcmp(o->sinks[i].path, sink->path) == 0 &&
+            !sink->in_place)
             error = -EEXIST;
     }
     if (error) {
-        snprintf(why, why_size, "--output %s: %s", wanted->path,
+        snprintf(why, why_size, "--output %s: %s", path ? path : "",
                  error == -EEXIST ? "is the path of another output too" : strerror(-error));
         return error;
     }
-    if (sink->format == OUTPUT_MD &&
-        !(sink->text = open_memstream(&sink->memory, &sink->memory_size)))
+    if (!wanted->path && sink->format == OUTPUT_MD)
+        sink->text = stdout;
+    else if (is_document(sink->format) &&
+             !(sink->text = open_memstream(&sink->memory, &sink->memory_size)))
         return -ENOMEM;
+    if (sink->format == OUTPUT_HTML)
+        html_begin(sink->text, "tritbench");
+    else if (sink->format == OUTPUT_TEX)
+        tex_begin(sink->text);
     return 0;
 }
 
@@ -139,26 +148,54 @@ int outputs_open(struct outputs **outputs, const struct config *config, char *wh
     return error;
 }
 
+static int md_section(FILE *stream, bool first, const json_t *rows, const struct column *columns,
+                      const char *heading, const char *notes)
+{
+    if (!first)
+        fputc('\n', stream);
+    if (heading)
+        fprintf(stream, "## %s\n\n", heading);
+    int error = table_write(stream, OUTPUT_MD, rows, columns);
+    if (notes)
+        fprintf(stream, "\n%s\n", notes);
+    if (stream == stdout)
+        fflush(stdout);
+    return error;
+}
+
+FILE *outputs_stream(struct outputs *outputs, enum output_format format, int i)
+{
+    for (int s = 0; s < outputs->count; s++)
+        if (outputs->sinks[s].format == format && i-- == 0)
+            return outputs->sinks[s].text;
+    return NULL;
+}
+
+int outputs_table_of(struct outputs *outputs, enum output_format format, const json_t *rows,
+                     const struct column *columns, const char *heading, const char *notes)
+{
+    int error = 0;
+    FILE *stream;
+    for (int i = 0; !error && (stream = outputs_stream(outputs, format, i)); i++) {
+        if (format == OUTPUT_HTML)
+            html_table(stream, rows, columns, heading, notes);
+        else if (format == OUTPUT_TEX)
+            tex_table(stream, rows, columns, heading, notes);
+        else
+            error = md_section(stream, !outputs->written, rows, columns, heading, notes);
+    }
+    if (format == OUTPUT_MD)
+        outputs->written = true;
+    return error;
+}
+
 int outputs_table(struct outputs *outputs, const json_t *rows, const struct column *columns,
                   const char *heading, const char *notes)
 {
-    int error = 0;
-    for (int i = 0; i < outputs->count && !error; i++) {
-        struct sink *sink = &outputs->sinks[i];
-        if (sink->format != OUTPUT_MD)
-            continue;
-        if (outputs->written)
-            fputc('\n', sink->text);
-        if (heading)
-            fprintf(sink->text, "## %s\n\n", heading);
-        error = table_write(sink->text, OUTPUT_MD, rows, columns);
-        if (notes)
-            fprintf(sink->text, "\n%s\n", notes);
-        if (sink->text == stdout)
-            fflush(stdout);
-    }
-    outputs->written = true;
-    return error;
+    int error = outputs_table_of(outputs, OUTPUT_MD, rows, columns, heading, notes);
+    if (!error)
+        error = outputs_table_of(outputs, OUTPUT_TEX, rows, columns, heading, notes);
+    return error ? error : outputs_table_of(outputs, OUTPUT_HTML, rows, columns, heading, notes);
 }
 
 int outputs_data(struct outputs *outputs, const json_t *rows, const struct column *columns)
@@ -184,10 +221,14 @@ int outputs_rows(struct outputs *outputs, const json_t *rows, const struct colum
 /* The whole text of one output. */
 static int write_sink(const struct outputs *o, struct sink *sink, FILE *stream)
 {
-    if (sink->format != OUTPUT_MD)
+    if (!is_document(sink->format))
         return table_write(stream, sink->format, o->rows, o->columns);
     if (sink->text == stdout)
         return 0; /* there already */
+    if (sink->format == OUTPUT_HTML)
+        html_end(sink->text);
+    else if (sink->format == OUTPUT_TEX)
+        tex_end(sink->text);
     if (fflush(sink->text))
         return -errno;
     return fwrite(sink->memory, 1, sink->memory_size, stream) == sink->memory_size ? 0 : -EIO;

@@ -10,6 +10,7 @@
 #include "bench/paper_data.h"
 #include "bench/paper_energy.h"
 #include "bench/paper_sparsity.h"
+#include "bench/report_lines.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
 #include "harness/store.h"
@@ -447,13 +448,20 @@ static const struct column row_columns[] = {
     { NULL, NULL, NULL },
 };
 
-int paper_rows_write(struct outputs *o, sqlite3 *db, int64_t run, const struct text_list *only)
+int paper_rows_write(struct outputs *o, sqlite3 *db, int64_t run, const struct text_list *only,
+                     const char *figures)
 {
     json_t *rows = all_rows(db, run, only);
     int error = rows ? outputs_data(o, rows, row_columns) : -ENOMEM;
 
     if (!error)
+        error = report_tex_write(o, rows);
+    if (!error)
+        error = report_html_write(o, db, run, rows);
+    if (!error)
         error = paper_tables_write(o, db, run, rows);
+    if (!error)
+        error = report_html_end(o, db, run, rows, row_columns, figures);
     json_decref(rows);
     return error;
 }

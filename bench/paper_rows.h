@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include "bench/table.h"
 
-/* Writes the run to all outputs. only: names of items, NULL: all that the run has. 0, or -errno
- * with a line on stderr. */
+/* Writes the run to all outputs. only: names of items, none: all that the run has. figures: where
+ * scripts/plots drew, for HTML, or NULL. 0, or -errno. */
 int paper_rows_write(struct outputs *outputs, sqlite3 *db, int64_t run,
-                     const struct text_list *only);
+                     const struct text_list *only, const char *figures);
 
 #endif

@@ -72,6 +72,8 @@ static void measured(json_t *to, const char *name, const json_t *from)
     energy_text(text, sizeof text, value,
                 json_is_number(high) ? (json_number_value(high) - value) / 2 : NAN, NULL);
     json_object_set_new(to, name, json_string(text));
+    snprintf(text, sizeof text, "%s_value", name);
+    json_object_set_new(to, text, table_real(value));
 }
 
 /* Why the joules of the first row of `item` without them are absent; NULL where all are there. */
@@ -147,8 +149,9 @@ static int write_sizes(struct outputs *o, sqlite3 *db, int64_t run, const json_t
             if (row)
                 json_array_append_new(lines, row);
         }
-    const int error =
-        json_array_size(lines) ? outputs_table(o, lines, size_columns, heading, notes) : 0;
+    const int error = json_array_size(lines)
+                          ? outputs_table_of(o, OUTPUT_MD, lines, size_columns, heading, notes)
+                          : 0;
     json_decref(lines);
     return error;
 }

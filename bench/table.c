@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON_FLAGS = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15), CELL_MAX = 160 };
+enum { JSON_FLAGS = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) };
 
 json_t *table_real(double value)
 {
@@ -156,8 +156,7 @@ static void with_unit(char *text, size_t size, double value, const char *const *
     snprintf(text, size, i || value != floor(value) ? "%.2f %s" : "%.0f %s", value, units[i]);
 }
 
-/* One cell of Markdown: a number as column->format says, anything else as text. */
-static void format_cell(char *text, size_t size, const json_t *value, const char *format)
+void table_cell(char *text, size_t size, const json_t *value, const char *format)
 {
     static const char *const bytes[] = { "B", "KiB", "MiB", "GiB", "TiB", NULL };
     static const char *const ns[] = { "ns", "us", "ms", "s", NULL };
@@ -175,14 +174,25 @@ static void format_cell(char *text, size_t size, const json_t *value, const char
     } else {
         char *whole = plain_text(value);
         size_t used = 0;
-        for (const char *c = whole ? whole : "-"; *c && used + 2 < size; c++) {
-            if (*c == '|')
-                text[used++] = '\\';
+        for (const char *c = whole ? whole : "-"; *c && used + 1 < size; c++)
             text[used++] = (unsigned char)*c < ' ' ? ' ' : *c;
-        }
         text[used] = '\0';
         free(whole);
     }
+}
+
+/* A cell of Markdown. */
+static void md_cell(char *text, size_t size, const json_t *value, const char *format)
+{
+    char plain[TABLE_CELL_MAX];
+    size_t used = 0;
+    table_cell(plain, sizeof plain, value, format);
+    for (const char *c = plain; *c && used + 2 < size; c++) {
+        if (*c == '|')
+            text[used++] = '\\';
+        text[used++] = *c;
+    }
+    text[used] = '\0';
 }
 
 /* Characters, not bytes: UTF-8 continuation bytes take no column. */
@@ -220,9 +230,9 @@ static int column_width(const json_t *rows, const struct column *c, bool *right)
     *right = false;
     json_array_foreach(rows, i, row)
     {
-        char text[CELL_MAX];
+        char text[TABLE_CELL_MAX];
         const json_t *value = json_object_get(row, c->member);
-        format_cell(text, sizeof text, value, c->format);
+        md_cell(text, sizeof text, value, c->format);
         if (text_width(text) > width)
             width = text_width(text);
         *right |= json_is_number(value);
@@ -255,9 +265,8 @@ static void write_md(FILE *stream, const json_t *rows, const struct column *colu
     {
         fputc('|', stream);
         for (int c = 0; c < count; c++) {
-            char text[CELL_MAX];
-            format_cell(text, sizeof text, json_object_get(row, columns[c].member),
-                        columns[c].format);
+            char text[TABLE_CELL_MAX];
+            md_cell(text, sizeof text, json_object_get(row, columns[c].member), columns[c].format);
             write_cell(stream, text, width[c], right[c]);
         }
         fputc('\n', stream);
@@ -278,6 +287,12 @@ int table_write(FILE *stream, enum output_format format, const json_t *rows,
     case OUTPUT_JSON:
     case OUTPUT_JSONL:
         error = write_json(stream, rows, format == OUTPUT_JSONL);
+        break;
+    case OUTPUT_TEX:
+        tex_table(stream, rows, columns, NULL, NULL);
+        break;
+    case OUTPUT_HTML:
+        html_table(stream, rows, columns, NULL, NULL);
         break;
     }
     return error ? error : ferror(stream) ? -EIO : 0;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/figure_rows.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/power_rows.h"
+#include "bench/rows.h"
+#include "harness/stats.h"
+
+static double number(const json_t *row, const char *member)
+{
+    const json_t *value = json_object_get(row, member);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void copy(json_t *to, const char *const *names, const json_t *from)
+{
+    for (; *names; names++) {
+        json_t *value = json_object_get(from, *names);
+        json_object_set(to, *names, value ? value : json_null());
+    }
+}
+
+/* ---- roofline ---- */
+
+static const struct column roofline_columns[] = {
+    { "source", "source", "%s" },
+    { "metric", "metric", "%s" },
+    { "model", "model", "%s" },
+    { "format", "format", "%s" },
+    { "phase", "phase", "%s" },
+    { "threads", "threads", "%g" },
+    { "op_per_byte", "op/B", "%.2f" },
+    { "rate", "rate", "%.2f" },
+    { "rate_low", "95% from", "%.2f" },
+    { "rate_high", "to", "%.2f" },
+    { "unit", "unit", "%s" },
+    { "roof_share", "of roof", "%.2f" },
+    { "provenance", "provenance", "%s" },
+    { NULL, NULL, NULL },
+};
+
+/* A ceiling: GB/s or Gop/s. */
+static json_t *ceiling(const json_t *roof)
+{
+    json_t *row = json_object();
+
+    json_object_set_new(row, "source", json_string("roof"));
+    copy(row, (const char *const[]){ "metric", "model", "format", "phase", "threads", NULL }, roof);
+    json_object_set_new(row, "op_per_byte", json_null());
+    json_object_set(row, "rate", json_object_get(roof, "value"));
+    json_object_set(row, "rate_low", json_object_get(roof, "ci_low"));
+    json_object_set(row, "rate_high", json_object_get(roof, "ci_high"));
+    copy(row, (const char *const[]){ "unit", "roof_share", "provenance", NULL }, roof);
+    return row;
+}
+
+/* A pass: its operations a byte, and Gop/s with the interval of its time. */
+static json_t *pass(const json_t *model)
+{
+    const double intensity = number(model, "arithmetic_intensity");
+    const double rate = intensity * number(model, "algorithmic_gbps");
+    const double ms = number(model, "ms_per_token");
+    json_t *row = json_object();
+
+    json_object_set_new(row, "source", json_string("pass"));
+    copy(row, (const char *const[]){ "metric", "model", "format", "phase", "threads", NULL },
+         model);
+    json_object_set_new(row, "op_per_byte", table_real(intensity));
+    json_object_set_new(row, "rate", table_real(rate));
+    json_object_set_new(row, "rate_low", table_real(rate * ms / number(model, "ci_high_ms")));
+    json_object_set_new(row, "rate_high", table_real(rate * ms / number(model, "ci_low_ms")));
+    json_object_set_new(row, "unit", json_string("Gop/s"));
+    copy(row, (const char *const[]){ "roof_share", "provenance", NULL }, model);
+    return row;
+}
+
+static json_t *roofline_rows(sqlite3 *db, int64_t run)
+{
+    json_t *rows = json_array(), *row, *roof = rows_roof(db, run), *model = rows_model(db, run);
+    size_t i;
+
+    json_array_foreach(roof, i, row)
+    {
+        if (!isnan(number(row, "value")))
+            json_array_append_new(rows, ceiling(row));
+    }
+    json_array_foreach(model, i, row)
+    {
+        if (!isnan(number(row, "arithmetic_intensity")) && !isnan(number(row, "ms_per_token")))
+            json_array_append_new(rows, pass(row));
+    }
+    json_decref(roof);
+    json_decref(model);
+    return rows;
+}
+
+/* ---- tokens a second by batch ---- */
+
+static const struct column batch_columns[] = {
+    { "model", "model", "%s" },
+    { "format", "format", "%s" },
+    { "phase", "phase", "%s" },
+    { "n_prompt", "n_prompt", "%g" },
+    { "n_gen", "n_gen", "%g" },
+    { "n_depth", "n_depth", "%g" },
+    { "parallel", "sequences", "%g" },
+    { "threads", "threads", "%g" },
+    { "tokens_per_s", "tokens/s", "%.2f" },
+    { "low", "95% from", "%.2f" },
+    { "high", "to", "%.2f" },
+    { "provenance", "provenance", "%s" },
+    { NULL, NULL, NULL },
+};
+
+static json_t *batch_rows(sqlite3 *db, int64_t run)
+{
+    static const char *const names[] = { "model",   "format",   "phase",   "n_prompt",     "n_gen",
+                                         "n_depth", "parallel", "threads", "tokens_per_s", NULL };
+    json_t *rows = json_array(), *model = rows_model(db, run), *from;
+    size_t i;
+
+    json_array_foreach(model, i, from)
+    {
+        if (isnan(number(from, "tokens_per_s")))
+            continue;
+        json_t *row = json_object();
+        copy(row, names, from);
+        json_object_set_new(row, "low", table_real(1e3 / number(from, "ci_high_ms")));
+        json_object_set_new(row, "high", table_real(1e3 / number(from, "ci_low_ms")));
+        json_object_set(row, "provenance", json_object_get(from, "provenance"));
+        json_array_append_new(rows, row);
+    }
+    json_decref(model);
+    return rows;
+}
+
+/* ---- noise ---- */
+
+static const struct column noise_columns[] = {
+    { "from_s", "from s", "%.3f" },       { "what", "what", "%s" },
+    { "format", "format", "%s" },         { "phase", "phase", "%s" },
+    { "round", "round", "%g" },           { "time_ns", "time", "ns" },
+    { "of_median", "of median", "%.3f" }, { "steal_ticks", "steal ticks", "%g" },
+    { "provenance", "provenance", "%s" }, { NULL, NULL, NULL },
+};
+
+static const char noise_sql[] =
+    "SELECT (s.start_ns - (SELECT min(start_ns) FROM sample JOIN cell ON cell.id = sample.cell "
+    "WHERE run = ?1)) * 1e-9, c.kind || coalesce(' ' || c.model, '') || coalesce(' ' || c.format, "
+    "' ' || c.item, '') || coalesce(' ' || c.phase, ''), coalesce(c.format, c.kind), c.phase, "
+    "s.round, s.time_ns, NULL, (SELECT value FROM reading WHERE sample = s.id AND channel = "
+    "'steal_ticks'), c.provenance, c.id FROM sample s JOIN cell c ON c.id = s.cell WHERE c.run = "
+    "?1 "
+    "AND s.round >= 0 ORDER BY s.start_ns";
+
+static json_t *noise_rows(sqlite3 *db, int64_t run)
+{
+    json_t *rows = json_array();
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(db, noise_sql, -1, &s, NULL)) {
+        json_decref(rows);
+        return NULL;
+    }
+    sqlite3_bind_int64(s, 1, run);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        json_t *row = json_object();
+        int n;
+        double *ns = rows_samples(db, sqlite3_column_int64(s, 9), &n);
+        for (int i = 0; noise_columns[i].title; i++) {
+            const int type = sqlite3_column_type(s, i);
+            json_object_set_new(row, noise_columns[i].member,
+                                type == SQLITE_NULL      ? json_null()
+                                : type == SQLITE_TEXT    ? json_string(rows_text(s, i))
+                                : type == SQLITE_INTEGER ? json_integer(sqlite3_column_int64(s, i))
+                                                         : table_real(sqlite3_column_double(s, i)));
+        }
+        if (n)
+            json_object_set_new(
+                row, "of_median",
+                table_real(sqlite3_column_double(s, 5) / stats_summary(ns, n).median));
+        free(ns);
+        json_array_append_new(rows, row);
+    }
+    sqlite3_finalize(s);
+    return rows;
+}
+
+/* ---- which ---- */
+
+static const struct figure {
+    const char *name;
+    json_t *(*rows)(sqlite3 *db, int64_t run);
+    const struct column *columns;
+    const char *notes;
+} figures[] = {
+    { "roofline", roofline_rows, roofline_columns,
+      "The ceilings of the run, and its passes: operations by bytes that a sample must at least "
+      "read, and operations by its time." },
+    { "batch", batch_rows, batch_columns,
+      "Tokens a second of all sequences together, by their number." },
+    { "noise", noise_rows, noise_columns,
+      "Every sample by the second at which it began, beside the median of its cell." },
+};
+
+static const struct figure *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (!strcmp(figures[i].name, name))
+            return &figures[i];
+    return NULL;
+}
+
+bool figure_rows_have(const char *name)
+{
+    return !strcmp(name, "power") || find(name);
+}
+
+int figure_rows_write(struct outputs *outputs, sqlite3 *db, int64_t run, const char *name)
+{
+    const struct figure *figure = find(name);
+    if (!figure)
+        return power_rows_write(outputs, db, run);
+    json_t *rows = figure->rows(db, run);
+    const int error =
+        rows ? outputs_rows(outputs, rows, figure->columns, NULL, figure->notes) : -EIO;
+
+    json_decref(rows);
+    return error;
+}
