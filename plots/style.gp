@@ -5,7 +5,7 @@
 # filled circles were measured here, hollow markers were not. The colours are Okabe and Ito's, which
 # colour-blind readers tell apart.
 #
-# Columns: 1 parameters, 2 size, 3 source, 4 format, 5 value, 6 low, 7 high, 8 provenance,
+# Columns of most: 1 parameters, 2 size, 3 source, 4 format, 5 value, 6 low, 7 high, 8 provenance,
 # 9 ratio to FP16, 10 low, 11 high, 12 provenance, 13 where there is room to print the ratio: above,
 # below or beside. NaN: there is none.
 
@@ -15,10 +15,13 @@ set datafile missing NaN
 if (out[strlen(out) - 3:] eq ".svg") {
     set terminal svg size 900,height font "DejaVu Sans,14" background "white"
     set pointsize 0.7; outline = 2.5
+} else { if (out[strlen(out) - 3:] eq ".pdf") {
+    set terminal pdfcairo size 7.5in,(height / 120.0)in font "DejaVu Sans,8.4" linewidth 0.7
+    set pointsize 0.45; outline = 1.2
 } else {
     set terminal pngcairo size 900,height font "DejaVu Sans,11"
     set pointsize 1.1; outline = 1.5
-}
+} }
 set output out
 
 formats = "f16 i8 ternary2"
