@@ -170,6 +170,7 @@ static const struct column energy_columns[] = {
     { "causal", "causal", "%.1fx" },
     { "real-shape", "real shape", "%.1fx" },
     { "dram", "DRAM", "%.1fx" },
+    { "how", "how", "%s" },
     { NULL, NULL, NULL },
 };
 
@@ -212,6 +213,7 @@ static int write_energy(struct outputs *o, const json_t *rows)
         measured(row, "b158_measured", pick_energy(rows, "measured", size, true));
         copy(row, "ratio_paper", b158, "ratio_paper");
         copy(row, "ratio_model", b158, "ratio_ours");
+        copy(row, "how", b158, "provenance");
         for (const char *const *v = ratios; *v; v++)
             copy(row, *v, pick_energy(rows, *v, size, true), "ratio_ours");
         json_array_append_new(lines, row);

@@ -140,21 +140,6 @@ static void write_head(FILE *stream, sqlite3 *db, int64_t run)
     sqlite3_finalize(s);
 }
 
-/* Why no line of an item has a number, from its first; NULL: some has. */
-static const char *absent(const json_t *lines)
-{
-    const json_t *line;
-    size_t i;
-
-    json_array_foreach(lines, i, line)
-    {
-        if (json_is_number(json_object_get(line, "a_ours")) ||
-            json_is_number(json_object_get(line, "b_ours")))
-            return NULL;
-    }
-    return text_of(json_array_get(lines, 0), "note");
-}
-
 int report_html_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t *rows)
 {
     FILE *stream;
@@ -165,7 +150,7 @@ int report_html_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t 
             json_t *lines = report_lines(rows, pair);
             if (!lines)
                 return -ENOMEM;
-            const char *why = json_array_size(lines) ? absent(lines) : NULL;
+            const char *why = json_array_size(lines) ? report_absent(lines) : NULL;
             if (why) {
                 fputs("<section>\n<h2>", stream);
                 html_text(stream, pair->heading);

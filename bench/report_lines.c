@@ -186,3 +186,17 @@ json_t *report_lines(const json_t *rows, const struct report_pair *pair)
     }
     return lines;
 }
+
+const char *report_absent(const json_t *lines)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(lines, i, line)
+    {
+        if (json_is_number(json_object_get(line, "a_ours")) ||
+            json_is_number(json_object_get(line, "b_ours")))
+            return NULL;
+    }
+    return text_of(json_array_get(lines, 0), "note");
+}

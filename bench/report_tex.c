@@ -77,6 +77,9 @@ static void write_pair(FILE *stream, const json_t *lines, const struct report_pa
     size_t i;
 
     fputs("\n\\begin{table}[htbp]\n\\centering\n\\caption{", stream);
+    /* LaTeX numbers its own. */
+    if (!strncmp(pair->heading, "Table", 5) || !strncmp(pair->heading, "Figure", 6))
+        fputs("The paper's ", stream);
     tex_text(stream, pair->heading);
     fputs("; ratios to FP16. Here: ", stream);
     tex_text(stream, machine);
@@ -113,7 +116,7 @@ int report_tex_write(struct outputs *o, const json_t *rows)
             json_t *lines = report_lines(rows, pair);
             if (!lines)
                 return -ENOMEM;
-            if (json_array_size(lines))
+            if (json_array_size(lines) && !report_absent(lines))
                 write_pair(stream, lines, pair, machine ? machine : "this machine");
             json_decref(lines);
         }

@@ -89,7 +89,10 @@ function numbers_are_rows(found) {
         const number = Number(value), printed = Number(shown.replace(/[x×]$/, ""));
         if (!known.has(number)) return true;
         // As it is shown it is that number rounded.
-        return !isNaN(printed) && Math.abs(printed - number) > 0.006 * Math.max(1, Math.abs(number));
+        const digits = (/^-?[0-9]*[.]?([0-9]*)$/.exec(shown.replace(/[x×]$/, "")) || [])[1];
+        const step = digits === undefined || Math.abs(number) >= 1e4 ? 1e-3 * Math.abs(number)
+            : Math.pow(10, -digits.length);
+        return !isNaN(printed) && Math.abs(printed - number) > 0.501 * step;
     }).concat(found.filter(([value, shown]) => value === null && /^[-+0-9.]+[x×]?$/.test(shown) &&
         !text.includes(shown) && shown !== "-"));
     return strange;
