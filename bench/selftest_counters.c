@@ -63,7 +63,8 @@ static long faults_now(void)
     return usage.ru_minflt + usage.ru_majflt;
 }
 
-static void touch(void *arg)
+/* The address sanitizer's own pages would fault, too: an eighth. */
+__attribute__((no_sanitize_address)) static void touch(void *arg)
 {
     struct touched *touched = arg;
     const long before = faults_now();
