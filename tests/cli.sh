@@ -70,7 +70,7 @@ same_database() { # name
 run --help
 [ $code -eq 0 ] && grep -q "doctor" "$out" && [ ! -s "$err" ]
 ok "--help" $?
-for name in doctor list roof kernel model paper report selftest; do
+for name in doctor list roof kernel model paper report resume selftest; do
     run help $name
     cp "$out" first
     one=$code
