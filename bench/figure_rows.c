@@ -23,6 +23,12 @@ static void copy(json_t *to, const char *const *names, const json_t *from)
     }
 }
 
+/* The upper bound of a rate; an interval of few samples may hold no time above 0: no bound. */
+static double most(double rate, double least_ms)
+{
+    return least_ms > 0 ? rate / least_ms : NAN;
+}
+
 /* ---- roofline ---- */
 
 static const struct column roofline_columns[] = {
@@ -71,7 +77,7 @@ static json_t *pass(const json_t *model)
     json_object_set_new(row, "op_per_byte", table_real(intensity));
     json_object_set_new(row, "rate", table_real(rate));
     json_object_set_new(row, "rate_low", table_real(rate * ms / number(model, "ci_high_ms")));
-    json_object_set_new(row, "rate_high", table_real(rate * ms / number(model, "ci_low_ms")));
+    json_object_set_new(row, "rate_high", table_real(most(rate * ms, number(model, "ci_low_ms"))));
     json_object_set_new(row, "unit", json_string("Gop/s"));
     copy(row, (const char *const[]){ "roof_share", "provenance", NULL }, model);
     return row;
@@ -129,7 +135,7 @@ static json_t *batch_rows(sqlite3 *db, int64_t run)
         json_t *row = json_object();
         copy(row, names, from);
         json_object_set_new(row, "low", table_real(1e3 / number(from, "ci_high_ms")));
-        json_object_set_new(row, "high", table_real(1e3 / number(from, "ci_low_ms")));
+        json_object_set_new(row, "high", table_real(most(1e3, number(from, "ci_low_ms"))));
         json_object_set(row, "provenance", json_object_get(from, "provenance"));
         json_array_append_new(rows, row);
     }

@@ -82,7 +82,8 @@ static double paper_value(const char *item, const char *size, const char *format
     if (ratio)
         return ternary ? paper_number(PAPER_FIGURE2, size, NULL,
                                       memory ? "memory_ratio" : "latency_ratio")
-                       : 1;
+               : isnan(paper_number(PAPER_FIGURE2, size, NULL, "llama_gb")) ? NAN
+                                                                            : 1;
     snprintf(name, sizeof name, "%s_%s", ternary ? "b158" : "llama", memory ? "gb" : "ms");
     return paper_number(PAPER_FIGURE2, size, NULL, name);
 }
@@ -187,7 +188,9 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
         const double ms = c->times.median / c->tokens * 1e-6;
         ours = speed ? 1e3 / ms : ms;
         low = speed ? c->tokens * 1e9 / c->times.high : c->times.low / c->tokens * 1e-6;
-        high = speed ? c->tokens * 1e9 / c->times.low : c->times.high / c->tokens * 1e-6;
+        high = !speed             ? c->times.high / c->tokens * 1e-6
+               : c->times.low > 0 ? c->tokens * 1e9 / c->times.low
+                                  : NAN; /* of few samples: no bound */
         if (based)
             ratio = speed_ratio(db, &base, c);
     }

@@ -45,7 +45,7 @@ set tmargin at screen 0.82; set bmargin at screen 0.25
 @left_half
 phase = "decode"
 eval titled("Decode: tokens per second")
-set key at graph 0.98, 0.02 right bottom
+set key at screen 0.975, 0.985 right top vertical maxrows 2
 eval panel.", ".keys
 
 @right_half
