@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,11 +120,13 @@ int cachegrind_parse(FILE *stream, struct cachegrind_counts *counts, char *why, 
 static bool find_valgrind(char *file, size_t size)
 {
     const char *path = getenv("PATH");
+    struct stat found;
 
     for (size_t n; path && *path; path += n + (path[n] == ':')) {
         n = strcspn(path, ":");
         snprintf(file, size, "%.*s/valgrind", (int)(n < 400 ? n : 400), path);
-        if (file[0] == '/' && access(file, X_OK) == 0)
+        /* A directory of that name is valgrind's own, in a directory of libraries. */
+        if (file[0] == '/' && !stat(file, &found) && S_ISREG(found.st_mode) && !access(file, X_OK))
             return true;
     }
     return false;

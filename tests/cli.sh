@@ -16,7 +16,7 @@ mounted=
 writer=
 trap '[ -z "$writer" ] || kill "$writer"; [ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
-unset TRITBENCH_DB
+unset TRITBENCH_DB LD_LIBRARY_PATH # the test runner's: it would find the fake libraries everywhere
 out=$dir/out
 err=$dir/err
 db=$dir/t.db

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "harness/cachegrind.h"
@@ -96,10 +97,18 @@ static int below(const char *const *argv, struct cachegrind_counts *counts, char
 static void without_valgrind(void **unused)
 {
     const char *const argv[] = { "/bin/true", NULL };
-    char *path = strdup(getenv("PATH")), why[WHY];
+    char *path = strdup(getenv("PATH")), why[WHY], dir[] = "/tmp/tritbench-path-XXXXXX";
+    char inside[sizeof dir + sizeof "/valgrind"];
     struct cachegrind_counts counts;
 
     (void)unused;
+    assert_non_null(mkdtemp(dir));
+    snprintf(inside, sizeof inside, "%s/valgrind", dir); /* a directory is no program */
+    assert_int_equal(mkdir(inside, 0700), 0);
+    setenv("PATH", dir, 1);
+    assert_int_equal(below(argv, &counts, why), -ENOENT);
+    rmdir(inside);
+    rmdir(dir);
     setenv("PATH", "/nowhere:relative", 1);
     assert_int_equal(below(argv, &counts, why), -ENOENT);
     assert_non_null(strstr(why, "apt-get install valgrind"));
