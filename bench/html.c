@@ -8,10 +8,10 @@
 #include "bench/table.h"
 
 static const char style[] =
-#include "page.css.h"
+#include "bench/page.css.h"
     ;
 static const char script[] =
-#include "page.js.h"
+#include "bench/page.js.h"
     ;
 
 static void html_character(FILE *stream, char c)

@@ -12,10 +12,10 @@
 enum { PATH_BYTES = 4096, WORDS_MAX = 16 };
 
 static const char method[] =
-#include "method.html.h"
+#include "bench/method.html.h"
     ;
 static const char caveats[] =
-#include "caveats.html.h"
+#include "bench/caveats.html.h"
     ;
 
 static const char *text_of(const json_t *row, const char *member)

@@ -68,7 +68,7 @@ awk '/\\begin\{tabular\}/ { s = $0; sub(/.*\\begin\{tabular\}\{/, "", s); sub(/\
 ok "LaTeX: every line has its columns" $?
 grep -v '^%' out/report.tex | sed 's/\\[_%&#$]//g' | grep -n '[^ ]_\|[^{]%\|#' >log
 [ ! -s log ] && [ "$(grep -c '\\begin{table}' out/report.tex)" -eq "$(grep -c '\\end{table}' out/report.tex)" ] &&
-    grep -q "\\\\caption{The paper's Table 1: memory and latency' out/report.tex && grep -q '\\toprule' out/report.tex
+    grep -qF "\\caption{The paper's Table 1: memory and latency" out/report.tex && grep -q '\\toprule' out/report.tex
 ok "LaTeX: escaped, booktabs, tables that end" $?
 if ! command -v pdflatex >/dev/null 2>&1 || ! kpsewhich booktabs.sty >/dev/null 2>&1; then
     skip "LaTeX compiles, and inside another document" "apt-get install texlive-latex-recommended"
