@@ -53,10 +53,10 @@ int store_run_again(struct store *store, int64_t run);
 
 /* A block of a run's plan: cells that are measured together, in a process of their own. */
 struct plan_row {
-    int position, block, invocation; /* block > 0 */
-    const char *kind;                /* "roof", "model" */
-    const char *model, *formats;     /* or NULL */
-    const char *spec;                /* JSON */
+    int position, block, invocation;       /* block > 0 */
+    const char *kind;                      /* "roof", "model" */
+    const char *model, *formats;           /* or NULL */
+    const char *spec;                      /* JSON */
     int64_t predicted_bytes, predicted_ns; /* 0: not known */
 };
 /* Adds rows to the plan, in one transaction: all of them or none. */
@@ -68,7 +68,8 @@ int store_plan_begin(struct store *store, int64_t run, int position, const char 
  * time_ns: how long it took, which is added. */
 int store_plan_end(struct store *store, int64_t run, int position, const char *state,
                    const char *reason, int64_t time_ns);
-/* A condition of a run that was found out after it began: either value or reason. */
+/* A condition of a run that was found out after it began: either value or reason. A later one of
+ * the same name replaces it: of a run in several processes, the last counts. */
 int store_fact(struct store *store, int64_t run, const char *name, const char *value,
                const char *reason);
 
