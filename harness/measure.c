@@ -123,7 +123,7 @@ static int run_round(struct session *s, int round, int *taken)
 
 static int run_all(struct session *s)
 {
-    int error = 0, taken = 1, first = INT_MAX;
+    int error = 0, taken = s->count, first = INT_MAX;
 
     for (int i = 0; i < s->count && !error; i++) {
         const int done = s->workloads[i].done;
