@@ -104,7 +104,7 @@ static int list_shapes(const struct config *config, struct matrix_shape *list)
     for (int m = 0; m < config->models.count; m++)
         for (int i = 0; i < LINEARS; i++)
             count = add_shape(list, count, config->models.values[m],
-                              shape_linear(shape_find(config->models.values[m]), (enum linear)i));
+                              shape_linear(shape_find(config->models.values[m]), i));
     return count;
 }
 
