@@ -2,6 +2,7 @@
 #include "harness/sysfs.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -155,4 +156,33 @@ int sysfs_field(const char *sysroot, const char *path, const char *key, int64_t 
         return -EBADMSG;
     *value = parsed;
     return 0;
+}
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+int sysfs_list(const char *sysroot, const char *path, char (*names)[SYSFS_NAME_MAX], int max)
+{
+    char full[PATH_MAX];
+    struct dirent **entries;
+    int n = snprintf(full, sizeof full, "%s%s", sysroot, path), count, error = 0;
+
+    if (n < 0 || (size_t)n >= sizeof full)
+        return -ENAMETOOLONG;
+    count = scandir(full, &entries, is_visible, versionsort);
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++) {
+        const size_t length = strlen(entries[i]->d_name);
+
+        if (i < max && length < SYSFS_NAME_MAX)
+            memcpy(names[i], entries[i]->d_name, length + 1);
+        else
+            error = -E2BIG;
+        free(entries[i]);
+    }
+    free(entries);
+    return error ? error : count;
 }

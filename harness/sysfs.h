@@ -19,4 +19,9 @@ int sysfs_field(const char *sysroot, const char *path, const char *key, int64_t 
 int sysfs_field_text(const char *sysroot, const char *path, const char *key, char *text,
                      size_t size);
 
+/* The names in a directory, but for those that begin with a dot, numbers in them in order of their
+ * values. How many; -errno; -E2BIG: more than max, or one that does not fit. */
+enum { SYSFS_NAME_MAX = 64 };
+int sysfs_list(const char *sysroot, const char *path, char (*names)[SYSFS_NAME_MAX], int max);
+
 #endif

@@ -5,6 +5,7 @@
 # Arguments: the program, the JSON reader (rows.c), the source root, the database reader (sql.c), the
 # tree whose counters advance (energy_fixture_main.c), the directory of fake libraries.
 set -u
+. "$(dirname "$0")/tap.sh"
 program=$(realpath "$1")
 rows=$(realpath "$2")
 root=$(realpath "$3")
@@ -20,23 +21,9 @@ unset TRITBENCH_DB LD_LIBRARY_PATH # the test runner's: it would find the fake l
 out=$dir/out
 err=$dir/err
 db=$dir/t.db
-number=0
-status=0
-
-ok() { # name, 0 when it holds
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed 's/^/# stderr: /' "$err" | head -n 5
-        head -c 1000 "$out" | sed 's/^/# stdout: /' | head -n 10
-        status=1
-    fi
-}
-skip() { # name, why
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
+explain() {
+    sed 's/^/# stderr: /' "$err" | head -n 5
+    head -c 1000 "$out" | sed 's/^/# stdout: /' | head -n 10
 }
 # Arguments; sets $code. Where something counts joules, windows of energy are few and short.
 brief="--idle 0 --energy-windows 1"
@@ -573,5 +560,4 @@ run report --only power --run 1 -o csv --db "$db"
 [ $code -eq 0 ] && head -n 1 "$out" | grep -q '^source,channel,from_s,to_s,power_w,'
 ok "report --only power prints the power of any run" $?
 
-echo "1..$number"
-exit $status
+tap_end

@@ -4,6 +4,7 @@
 # not. TAP. Arguments: the program, the JSON reader (rows.c), the database reader (sql.c), the trees
 # (energy_fixture_main.c).
 set -u
+. "$(dirname "$0")/tap.sh"
 built=$(realpath "$1")
 rows=$(realpath "$2")
 sql=$(realpath "$3")
@@ -18,23 +19,9 @@ program=$dir/tritbench
 out=$dir/out
 err=$dir/err
 db=$dir/t.db
-number=0
-status=0
-
-ok() { # name, 0 when it holds
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed 's/^/# stderr: /' "$err" | head -n 5
-        sed 's/^/# /' table | head -n 40
-        status=1
-    fi
-}
-skip() { # name, why
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
+explain() {
+    sed 's/^/# stderr: /' "$err" | head -n 5
+    sed 's/^/# /' table | head -n 40
 }
 # A tree and, for so many seconds, counters that advance in it. The options are energy_fixture's.
 live() { # kind, seconds, options
@@ -364,5 +351,4 @@ killed
 ok "selftest: a counter that jumps fails" $?
 certificate_is "a certificate that failed says so" "$total fixture 0"
 
-echo "1..$number"
-exit $status
+tap_end

@@ -3,6 +3,7 @@
 # Runs that are killed, crash, hang or run out of memory, from outside. TAP.
 # Arguments: the program, the database reader (sql.c).
 set -u
+. "$(dirname "$0")/tap.sh"
 program=$(realpath "$1")
 sql=$(realpath "$2")
 dir=$(mktemp -d)
@@ -10,18 +11,8 @@ child=
 trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB TRITBENCH_INJECT
-number=0
-status=0
-
-ok() { # name, 0 when it holds
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        tail -n 12 err | sed 's/^/# /'
-        status=1
-    fi
+explain() {
+    tail -n 12 err | sed 's/^/# /'
 }
 # The smallest run there is: one model, two formats, decode and prefill.
 smallest="-m dummy-125M -f i8,ternary2 --only fig2 -r 2 -t 1 --idle 0 --energy-windows 1"
@@ -112,5 +103,4 @@ ok "a dry run measures nothing, and knows no time without a roof" $?
 [ $? -eq 0 ] && grep -q predicted_bytes out && ! grep -q '"predicted_s": *null' out
 ok "with the roof of an earlier run it does" $?
 
-echo "1..$number"
-exit $status
+tap_end

@@ -3,6 +3,7 @@
 # The report of a small run: the page in a headless browser, the LaTeX, the figures. TAP. Arguments:
 # the program, the JSON reader (rows.c), the source root, a directory to keep what npm installs.
 set -u
+. "$(dirname "$0")/tap.sh"
 program=$(realpath "$1")
 rows=$(realpath "$2")
 root=$(realpath "$3")
@@ -11,22 +12,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB
-number=0
-status=0
-
-ok() { # name, 0 when it holds
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed 's/^/# /' log | tail -n 15
-        status=1
-    fi
-}
-skip() { # name, why
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
+explain() {
+    sed 's/^/# /' log | tail -n 15
 }
 
 # Whole, cycled, and a shape that is not the paper's; a name that LaTeX and HTML have to escape.
@@ -104,5 +91,4 @@ else
     ok "the page in a browser" $?
     [ "$axe" ] || skip "accessibility by axe-core" "npm install axe-core"
 fi
-echo "1..$number"
-exit $status
+tap_end

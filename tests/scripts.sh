@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: MIT
 # The checkers of scripts/ against trees that are wrong on purpose. TAP. Argument: source root.
 set -u
+. "$(dirname "$0")/tap.sh"
 root=$1
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-number=0
-status=0
 
 plant() { # an innocent tree
     rm -rf "${tree:?}"/*
@@ -16,23 +15,14 @@ plant() { # an innocent tree
             >"$tree/$directory/a.c"
     done
 }
-verdict() { # name, 0 when it holds
-    number=$((number + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        status=1
-    fi
-}
 finds() { # script, words of the case that must fail, name
     ! "$root/scripts/$1" "$tree" >"$tree/log" 2>&1 && grep -q "^not ok .*$2" "$tree/log"
-    verdict "$3" $?
+    ok "$3" $?
 }
 
 plant
 "$root/scripts/check-layers" "$tree" >/dev/null
-verdict "check-layers accepts a tree without includes" $?
+ok "check-layers accepts a tree without includes" $?
 for pair in kernels:model harness:kernels model:harness reference:kernels bench:reference \
     kernels:tests; do
     plant
@@ -45,11 +35,11 @@ finds check-layers "bench includes" "check-layers: includes are rooted"
 plant
 echo '#include "reference/x.h"' >>"$tree/tests/a.c"
 "$root/scripts/check-layers" "$tree" >/dev/null
-verdict "check-layers: tests may include everything" $?
+ok "check-layers: tests may include everything" $?
 
 plant
 "$root/scripts/check-style" "$tree" >"$tree/log"
-verdict "check-style accepts a clean tree" $?
+ok "check-style accepts a clean tree" $?
 plant
 echo 'int a; ' >>"$tree/bench/a.c"
 finds check-style "no blank" "check-style: a blank at a line's end"
@@ -73,7 +63,7 @@ finds check-style "licence" "check-style: no licence line"
 
 cp "$root/README.md" "$tree/README.md"
 README=$tree/README.md "$root/scripts/readme-table" --write && cmp -s "$root/README.md" "$tree/README.md"
-verdict "README's performance table is what results/baseline says" $?
+ok "README's performance table is what results/baseline says" $?
 
 mkdir "$tree/rows" "$tree/out"
 head='"machine":"A CPU (0123456789abcdef)","build":"0.1.0 1a2b3c4 cc 12.2 -O3"}'
@@ -93,7 +83,7 @@ END
     grep -qF '| i8 | avx2 | 22.5 | 0.60 to 0.95 | 240.0 | - | - | - | 7.2 | 0.90 | 50.0 |' "$tree/log" &&
     grep -q '^A CPU, 2 threads, tritbench 0.1.0 1a2b3c4 cc 12.2 -O3.$' "$tree/log" &&
     grep -q '^Roof: 30.0 GB/s read-only; - Gop/s f32, 280 int8, - ' "$tree/log"
-verdict "readme-table: work by time over shapes, shares from least to most, at the most threads" $?
+ok "readme-table: work by time over shapes, shares from least to most, at the most threads" $?
 
 cat >"$tree/all-paper.jsonl" <<END
 {"item":"table1","variant":"cpu","model":"llama","size":"3B","format":"f16","metric":"memory_gb","paper":7.89,"ours":6.9,"ci_low":null,"ci_high":null,"provenance":"measured","ratio_paper":1.0,"ratio_ours":1.0,"threads":2,"roof_share":null,"note":"",$head
@@ -107,7 +97,7 @@ END
     grep -qxF '| 3B | ternary2 | 1.20 | 5.75x | 3.55x | 41.0 | 31.8 to 48.3 | 5.38x | 2.71x | 32.5 | 0.77 | cycled 2/26 |' "$tree/log" &&
     grep -qxF '| 3B | f16 | 6.90 | 1.00x | 1.00x | - | - | - | - | - | - | measured |' "$tree/log" &&
     [ "$(grep -c '^| 3B' "$tree/log")" -eq 2 ]
-verdict "readme-table: sizes and formats with the ratios of Table 1, what is absent as -" $?
+ok "readme-table: sizes and formats with the ratios of Table 1, what is absent as -" $?
 
 # A program that writes the rows above instead of measuring.
 cat >"$tree/tritbench" <<END
@@ -122,15 +112,14 @@ printf 'a\n<!-- performance: x -->\nold\n<!-- end of performance -->\nb\n' >"$tr
 TRITBENCH=$tree/tritbench OUT=$tree/out BASELINE=$tree/rows README=$tree/README.md FAIL= \
     "$root/scripts/baseline" >"$tree/log" 2>&1 && [ -s "$tree/rows/a-cpu-cc-12.2.jsonl" ] &&
     [ "$(wc -l <"$tree/rows/a-cpu-cc-12.2.jsonl")" -eq 30 ] && [ -z "$(ls "$tree/out")" ]
-verdict "baseline: rows of roof, kernel and model in a file named by CPU and compiler" $?
+ok "baseline: rows of roof, kernel and model in a file named by CPU and compiler" $?
 ! grep -q old "$tree/README.md" && [ "$(sed -n '1p;$p' "$tree/README.md" | tr '\n' ' ')" = "a b " ] &&
     grep -q '^| i8 | avx2 |' "$tree/README.md"
-verdict "baseline puts the table between the markers, and nothing else" $?
+ok "baseline puts the table between the markers, and nothing else" $?
 rm "$tree"/rows/*
 TRITBENCH=$tree/tritbench OUT=$tree/out BASELINE=$tree/rows README=$tree/README.md FAIL=model \
     "$root/scripts/baseline" >"$tree/log" 2>&1
 [ $? -eq 1 ] && [ -z "$(find "$tree/rows" "$tree/out" -type f)" ]
-verdict "baseline: a command that fails leaves no rows" $?
+ok "baseline: a command that fails leaves no rows" $?
 
-echo "1..$number"
-exit $status
+tap_end

@@ -22,9 +22,7 @@
 #include "harness/energy/energy.h"
 #include "harness/energy/packages.h"
 #include "harness/energy/routes.h"
-
-static char log_path[] = "/tmp/tritbench-energy-XXXXXX";
-static char log_text[8192];
+#include "tests/fake_log.h"
 
 static const char *const variables[] = { "FAKE_LIKWID_POWER",  "FAKE_LIKWID_ACCESS",
                                          "FAKE_PAPI_EVENTS",   "FAKE_PAPI_START",
@@ -35,32 +33,9 @@ static int set_up(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         unsetenv(variables[i]);
-    setenv("FAKE_LIKWID_LOG", log_path, 1);
-    setenv("FAKE_PAPI_LOG", log_path, 1);
-    return truncate(log_path, 0);
-}
-
-static const char *read_log(void)
-{
-    FILE *file = fopen(log_path, "r");
-
-    assert_non_null(file);
-    log_text[fread(log_text, 1, sizeof log_text - 1, file)] = '\0';
-    fclose(file);
-    return log_text;
-}
-
-static bool mapped(const char *library)
-{
-    FILE *maps = fopen("/proc/self/maps", "r");
-    char line[512];
-    bool found = false;
-
-    assert_non_null(maps);
-    while (fgets(line, sizeof line, maps))
-        found |= strstr(line, library) != NULL;
-    fclose(maps);
-    return found;
+    setenv("FAKE_LIKWID_LOG", fake_log_path, 1);
+    setenv("FAKE_PAPI_LOG", fake_log_path, 1);
+    return fake_log_clear();
 }
 
 struct opened {
@@ -118,8 +93,8 @@ static void not_asked(void **unused)
             assert_string_equal(o.why.status, "skipped");
             assert_true(o.why.said[0]);
         }
-    assert_false(mapped("liblikwid") || mapped("libpapi"));
-    assert_string_equal(read_log(), "");
+    assert_false(fake_log_mapped("liblikwid") || fake_log_mapped("libpapi"));
+    assert_string_equal(fake_log_read(), "");
 }
 
 static void packages(void **unused)
@@ -227,8 +202,8 @@ static void papi_events(void **unused)
     const uint64_t before = raw_of(&o, &energy_papi, "package-0/core");
     assert_int_equal(raw_of(&o, &energy_papi, "package-0/core") - before, 2000);
     energy_papi.close(o.state);
-    assert_null(strstr(read_log(), "RAPL_ENERGY_PKG")); /* one component only */
-    assert_non_null(strstr(log_text, "start\nstop\ndestroy\n"));
+    assert_null(strstr(fake_log_read(), "RAPL_ENERGY_PKG")); /* one component only */
+    assert_non_null(strstr(fake_log_read(), "start\nstop\ndestroy\n"));
 }
 
 static void papi_uncore(void **unused)
@@ -341,17 +316,14 @@ static int run(const char *group)
 int main(int argc, char **argv)
 {
     const char *why = argc > 1 ? cannot_run(argv[1]) : NULL;
-    const int fd = mkstemp(log_path);
 
     if (why) {
         printf("1..0 # SKIP %s\n", why);
-        unlink(log_path);
         return 0;
     }
-    if (fd < 0)
+    if (fake_log_make())
         return 1;
-    close(fd);
     const int failed = run(argc > 1 ? argv[1] : "");
-    unlink(log_path);
+    fake_log_remove();
     return failed;
 }

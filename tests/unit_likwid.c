@@ -19,28 +19,14 @@
 #include <cmocka.h>
 #include "config.h"
 #include "harness/measure.h"
-
-enum { LOG_MAX = 8192 };
-
-static char log_path[] = "/tmp/tritbench-likwid-XXXXXX";
-static char log_text[LOG_MAX];
-
-static const char *read_log(void)
-{
-    FILE *file = fopen(log_path, "r");
-
-    assert_non_null(file);
-    log_text[fread(log_text, 1, LOG_MAX - 1, file)] = '\0';
-    fclose(file);
-    return log_text;
-}
+#include "tests/fake_log.h"
 
 /* How often a line begins with these words. */
-static int lines(const char *words)
+static int lines(const char *log, const char *words)
 {
     int count = 0;
 
-    for (const char *at = log_text; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+    for (const char *at = log; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
         count += !strncmp(at, words, strlen(words));
     return count;
 }
@@ -58,21 +44,8 @@ static int set_up(void **state)
         setenv(set_by_perfctr[i][0], set_by_perfctr[i][1], 1);
     unsetenv("LIKWID_PIN");
     unsetenv("FAKE_LIKWID_START");
-    setenv("FAKE_LIKWID_LOG", log_path, 1);
-    return truncate(log_path, 0);
-}
-
-static bool mapped(const char *library)
-{
-    FILE *maps = fopen("/proc/self/maps", "r");
-    char line[512];
-    bool found = false;
-
-    assert_non_null(maps);
-    while (fgets(line, sizeof line, maps))
-        found |= strstr(line, library) != NULL;
-    fclose(maps);
-    return found;
+    setenv("FAKE_LIKWID_LOG", fake_log_path, 1);
+    return fake_log_clear();
 }
 
 /* Comes first: the library stays where it is once it is loaded. */
@@ -93,8 +66,8 @@ static void not_asked(void **unused)
     struct why why = { 0 };
     assert_int_equal(meter_likwid.open(&state, &below, &why), -ENODEV);
     assert_string_equal(why.status, "skipped");
-    assert_false(mapped("liblikwid"));
-    assert_string_equal(read_log(), "");
+    assert_false(fake_log_mapped("liblikwid"));
+    assert_string_equal(fake_log_read(), "");
 }
 
 struct fixture {
@@ -161,7 +134,7 @@ static void regions_in_order(void **unused)
     assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
     assert_true(CPU_EQUAL(&before, &after));
 
-    char cpu[8], expected[LOG_MAX];
+    char cpu[8], expected[FAKE_LOG_MAX];
     snprintf(cpu, sizeof cpu, "%d", CPU_COUNT(&before) == 1 ? 0 : -1);
     snprintf(expected, sizeof expected,
              "init\n"
@@ -172,7 +145,7 @@ static void regions_in_order(void **unused)
              "start f16-c %1$s\nstop f16-c %1$s\n"
              "close\n",
              cpu);
-    assert_string_equal(read_log(), expected);
+    assert_string_equal(fake_log_read(), expected);
 }
 
 /* What a pool of two threads does, one after the other so that the log has one order. */
@@ -213,12 +186,12 @@ static void every_thread(void **unused)
     measure_two(&f);
     meter_set_close(f.set);
     assert_true(f.value == 2);
-    read_log();
-    assert_int_equal(lines("start f16-c "), 4); /* 2 samples x 2 threads */
-    assert_int_equal(lines("stop f16-c "), 4);
-    assert_int_equal(lines("start i8_avx2_gemv "), 4);
-    assert_int_equal(lines("init\n"), 1);
-    assert_int_equal(lines("close\n"), 1);
+    const char *log = fake_log_read();
+    assert_int_equal(lines(log, "start f16-c "), 4); /* 2 samples x 2 threads */
+    assert_int_equal(lines(log, "stop f16-c "), 4);
+    assert_int_equal(lines(log, "start i8_avx2_gemv "), 4);
+    assert_int_equal(lines(log, "init\n"), 1);
+    assert_int_equal(lines(log, "close\n"), 1);
 }
 
 /* likwid says -EFAULT on a CPU that it was not told to count: no value then, and no zero. */
@@ -283,11 +256,9 @@ int main(void)
         puts("1..0 # SKIP likwid is off in this build");
         return 0;
     }
-    const int fd = mkstemp(log_path);
-    if (fd < 0)
+    if (fake_log_make())
         return 1;
-    close(fd);
     const int failed = cmocka_run_group_tests_name("likwid", tests, NULL, NULL);
-    unlink(log_path);
+    fake_log_remove();
     return failed;
 }

@@ -4,9 +4,7 @@
  * sensor is no board's. Documentation: Documentation/hwmon/sysfs-interface.rst, ina3221.rst. */
 #include "harness/energy/routes.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,30 +41,6 @@ struct walk {
     int max;
     char directory[64], chip[48];
 };
-
-static int compare(const void *left, const void *right)
-{
-    return strverscmp(left, right);
-}
-
-static int list_chips(const char *sysroot, char (*chips)[48])
-{
-    char path[PATH_MAX];
-    struct dirent *entry;
-    DIR *directory;
-    int count = 0;
-
-    snprintf(path, sizeof path, "%s" CLASS, sysroot);
-    directory = opendir(path);
-    if (!directory)
-        return -errno;
-    while ((entry = readdir(directory)) && count < CHIPS_MAX)
-        if (entry->d_name[0] != '.' && strlen(entry->d_name) < sizeof chips[0])
-            memcpy(chips[count++], entry->d_name, strlen(entry->d_name) + 1);
-    closedir(directory);
-    qsort(chips, (size_t)count, sizeof chips[0], compare);
-    return count;
-}
 
 static bool is_board(const char *chip)
 {
@@ -233,7 +207,7 @@ static void hwmon_close(void *state)
 static int hwmon_open(void **state, const struct meter_context *context,
                       struct energy_channel *channels, int max, struct why *why)
 {
-    char(*chips)[48] = calloc(CHIPS_MAX, sizeof *chips);
+    char(*chips)[SYSFS_NAME_MAX] = calloc(CHIPS_MAX, sizeof *chips);
     struct walk walk = { .context = context, .channels = channels, .max = max };
     int count, error = 0;
 
@@ -243,7 +217,7 @@ static int hwmon_open(void **state, const struct meter_context *context,
         free(walk.hwmon);
         return -ENOMEM;
     }
-    count = list_chips(context->sysroot, chips);
+    count = sysfs_list(context->sysroot, CLASS, chips, CHIPS_MAX);
     for (int c = 0; c < count && !error; c++)
         error = add_chip(&walk, chips[c]);
     free(chips);

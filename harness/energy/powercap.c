@@ -5,7 +5,6 @@
 #include "harness/energy/routes.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -20,6 +19,9 @@
 #define CLASS  "/sys/class/powercap"
 #define TARGET "/sys/devices/virtual/powercap"
 #define MMIO   "intel-rapl-mmio"
+
+/* Zones, and control types beside them. */
+enum { ENTRIES_MAX = 2 * ENERGY_CHANNELS_MAX };
 
 static const char fix_denied[] =
     "run as root, or let a group read it: a udev rule SUBSYSTEM==\"powercap\", "
@@ -38,7 +40,7 @@ struct powercap {
 
 struct zones {
     int count;
-    char name[ENERGY_CHANNELS_MAX][64]; /* directories: "intel-rapl:0:1" */
+    char name[ENERGY_CHANNELS_MAX][SYSFS_NAME_MAX]; /* directories: "intel-rapl:0:1" */
 };
 
 /* ---- which zones there are ---- */
@@ -48,37 +50,21 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* By number, copies last. */
-static int compare(const void *left, const void *right)
-{
-    int copies = has_prefix(left, MMIO) - has_prefix(right, MMIO);
-
-    return copies ? copies : strverscmp(left, right);
-}
-
-/* A control type has no colon; a zone has a number behind each. */
+/* A control type has no colon; a zone has a number behind each. Copies come last. */
 static int list_zones(const char *sysroot, struct zones *zones)
 {
-    char path[PATH_MAX];
-    struct dirent *entry;
-    DIR *directory;
-    int error = 0;
+    char names[ENTRIES_MAX][SYSFS_NAME_MAX];
+    const int count = sysfs_list(sysroot, CLASS, names, ENTRIES_MAX);
 
-    snprintf(path, sizeof path, "%s" CLASS, sysroot);
-    directory = opendir(path);
-    if (!directory)
-        return -errno;
-    while ((entry = readdir(directory)) && !error) {
-        if (entry->d_name[0] == '.' || !strchr(entry->d_name, ':'))
-            continue;
-        if (zones->count == ENERGY_CHANNELS_MAX || strlen(entry->d_name) >= sizeof zones->name[0])
-            error = -E2BIG;
-        else
-            memcpy(zones->name[zones->count++], entry->d_name, strlen(entry->d_name) + 1);
-    }
-    closedir(directory);
-    qsort(zones->name, (size_t)zones->count, sizeof zones->name[0], compare);
-    return error;
+    for (int copies = 0; copies <= 1; copies++)
+        for (int i = 0; i < count; i++) {
+            if (!strchr(names[i], ':') || has_prefix(names[i], MMIO) != (copies == 1))
+                continue;
+            if (zones->count == ENERGY_CHANNELS_MAX)
+                return -E2BIG;
+            memcpy(zones->name[zones->count++], names[i], sizeof names[i]);
+        }
+    return count < 0 ? count : 0;
 }
 
 static bool is_directory(const char *sysroot, const char *path)
@@ -270,19 +256,6 @@ static void mark_copies(struct energy_channel *channels, int count)
             }
 }
 
-/* One psys contains all packages and all DRAM. */
-static void set_platform(struct energy_channel *channels, int count)
-{
-    int platform = -1;
-
-    for (int c = 0; c < count; c++)
-        if (channels[c].role == ENERGY_PLATFORM)
-            platform = c;
-    for (int c = 0; c < count; c++)
-        if (channels[c].role == ENERGY_PACKAGE || channels[c].role == ENERGY_DRAM)
-            channels[c].parent = platform;
-}
-
 static int say_why_not(const char *sysroot, const struct zones *zones, int error, struct why *why)
 {
     if (error == -ENOENT)
@@ -328,7 +301,7 @@ static int powercap_open(void **state, const struct meter_context *context,
         open_zone(p, context->sysroot, &zones, z, channels);
     }
     mark_copies(channels, zones.count);
-    set_platform(channels, zones.count);
+    routes_platform(channels, zones.count);
     *state = p;
     return zones.count;
 }

@@ -12,3 +12,15 @@ const char *routes_provenance(const struct meter_context *context)
 {
     return context->virtual_machine ? PROVENANCE_VIRTUAL : PROVENANCE_HW_ESTIMATE;
 }
+
+void routes_platform(struct energy_channel *channels, int count)
+{
+    int platform = -1;
+
+    for (int c = 0; c < count; c++)
+        if (channels[c].role == ENERGY_PLATFORM)
+            platform = c;
+    for (int c = 0; c < count; c++)
+        if (channels[c].role == ENERGY_PACKAGE || channels[c].role == ENERGY_DRAM)
+            channels[c].parent = platform;
+}

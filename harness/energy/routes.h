@@ -14,5 +14,7 @@ extern const struct energy_route energy_perf_any;
 
 /* The provenance of a counter on the die. */
 const char *routes_provenance(const struct meter_context *context);
+/* What the platform contains: packages and DRAM are its children, where there is one. */
+void routes_platform(struct energy_channel *channels, int count);
 
 #endif
