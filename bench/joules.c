@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include "bench/rows.h"
 
 enum { WINDOWS_MAX = 1000 };
 
@@ -100,6 +101,14 @@ static int read_windows(sqlite3_stmt *s, struct cell_joules *j, struct stretch *
     return count;
 }
 
+/* What the process that ran the cell said of it, which knew the meters. */
+static void why_none(sqlite3 *db, int64_t cell, char *reason)
+{
+    rows_value(db, cell, "energy_j", reason);
+    if (!strcmp(reason, rows_not_recorded))
+        snprintf(reason, JOULES_TEXT_MAX, "no window of it was measured");
+}
+
 static void read_work(sqlite3 *db, int64_t cell, struct cell_joules *j)
 {
     static struct stretch valid, contended;
@@ -124,7 +133,7 @@ static void read_work(sqlite3 *db, int64_t cell, struct cell_joules *j)
     if (used->n)
         j->reason[0] = '\0';
     else if (!count)
-        snprintf(j->reason, sizeof j->reason, "no window of it was measured");
+        why_none(db, cell, j->reason);
 }
 
 /* ---- idle ---- */

@@ -47,9 +47,8 @@ static struct ratio speed_ratio(sqlite3 *db, const struct paper_cell *base,
         return (struct ratio){ 1, NAN, NAN };
     double *pairs = base->group == c->group ? rows_ratios(db, base->id, c->id, &n) : NULL;
     if (n) {
-        const struct summary s = stats_summary(pairs, n);
-        ratio =
-            (struct ratio){ stats_geometric_mean(pairs, n) * each, s.low * each, s.high * each };
+        const struct summary s = stats_ratios(pairs, n);
+        ratio = (struct ratio){ s.mean * each, s.low * each, s.high * each };
     }
     free(pairs);
     return ratio;
@@ -163,8 +162,27 @@ static json_t *new_row(const char *item, const char *variant, const char *size, 
     json_object_set_new(row, "processes", json_null());
     json_object_set_new(row, "sd_within", json_null());
     json_object_set_new(row, "sd_between", json_null());
+    json_object_set_new(row, "how", json_string(provenance));
     json_object_set_new(row, "note", json_string(note));
     return row;
+}
+
+/* How a value of a cell came about: its provenance; of which part of the layers; or why there is
+ * none. */
+static void set_how(json_t *row, const struct paper_cell *c, const char *provenance, double share)
+{
+    char how[PAPER_REASON_MAX + 60];
+    int n;
+
+    if (strcmp(c->status, "ok"))
+        n = snprintf(how, sizeof how, "%s: %s", c->status, c->reason);
+    else if (!strcmp(provenance, "cycled"))
+        n = snprintf(how, sizeof how, "cycled %d/%d", c->layers_resident, c->layers);
+    else
+        n = snprintf(how, sizeof how, "%s", provenance);
+    if (share > 1)
+        snprintf(how + n, sizeof how - (size_t)n, ", above the roof");
+    json_object_set_new(row, "how", json_string(how));
 }
 
 /* memory_gb, latency_ms or throughput_tokens_per_s of one cell as a row of `item`. */
@@ -201,10 +219,12 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
         item, variant_of(size), size, format, metric,
         speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high, provenance,
         speed ? NAN : paper_value(item, size, format, metric, true), ratio, c->threads, note);
+    const double share = memory ? NAN : roofline_of(db, c->id).share;
+    set_how(row, c, provenance, share);
     if (memory)
         return row;
     const struct nested nested = rows_nested(db, c->id);
-    json_object_set_new(row, "roof_share", table_real(roofline_of(db, c->id).share));
+    json_object_set_new(row, "roof_share", table_real(share));
     json_object_set_new(row, "processes", json_integer(nested.groups));
     json_object_set_new(row, "sd_within", table_real(ours * nested.within / c->times.median));
     json_object_set_new(row, "sd_between", table_real(ours * nested.between / c->times.median));
@@ -445,6 +465,7 @@ static const struct column row_columns[] = {
     { "processes", "processes", "%g" },
     { "sd_within", "sd_within", "%g" },
     { "sd_between", "sd_between", "%g" },
+    { "how", "how", "%s" },
     { "note", "note", "%s" },
     { "machine", "machine", "%s" },
     { "build", "build", "%s" },

@@ -100,7 +100,6 @@ static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char
     const json_t *prefill = pick(rows, "prefill", size, format, "throughput_tokens_per_s");
     json_t *row = json_object();
     struct paper_cell c;
-    char how[PAPER_REASON_MAX + 20];
 
     if (!paper_cell_find(db, run, size, format, "decode", &c)) {
         json_decref(row);
@@ -122,16 +121,10 @@ static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char
     copy(row, "paper_ms_ratio", latency, "ratio_paper");
     copy(row, "prefill", prefill, "ours");
     copy(row, "prefill_ratio", prefill, "ratio_ours");
-    json_object_set_new(row, "roof_share", table_real(roofline_of(db, c.id).share));
+    copy(row, "roof_share", latency, "roof_share");
     measured(row, "joules", pick(rows, "energy", size, format, "decode_j_per_token"));
     measured(row, "joules_prefill", pick(rows, "energy", size, format, "prefill_j_per_token"));
-    if (strcmp(c.status, "ok"))
-        snprintf(how, sizeof how, "%s: %s", c.status, c.reason);
-    else if (!strcmp(c.provenance, "cycled"))
-        snprintf(how, sizeof how, "cycled %d/%d", c.layers_resident, c.layers);
-    else
-        snprintf(how, sizeof how, "%s", c.provenance);
-    json_object_set_new(row, "how", json_string(how));
+    copy(row, "how", latency, "how");
     paper_cell_release(&c);
     return row;
 }

@@ -64,7 +64,7 @@ struct pass_block {
     int spec_count, test_count;
     struct pass_spec specs[PASS_SPECS_MAX];
     struct pass_test tests[PASS_TESTS_MAX];
-    int64_t build_ns[PASS_SPECS_MAX]; /* predicted; 0: not known */
+    int64_t build_ns[PASS_SPECS_MAX];                     /* predicted; 0: not known */
     int64_t predicted_ns[PASS_TESTS_MAX][PASS_SPECS_MAX]; /* of a sample */
     const char *item;                                     /* of the cells, or NULL */
 };

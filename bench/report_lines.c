@@ -118,23 +118,6 @@ static const char *text_of(const json_t *row, const char *member)
     return text ? text : "";
 }
 
-/* The words of a note that begins with what became of the cell. */
-void report_how(char *text, size_t size, const json_t *row)
-{
-    static const char *const words[] = { "cycled ", "skipped: ", "failed: ", "invalid: ", NULL };
-    const char *note = text_of(row, "note"), *provenance = text_of(row, "provenance");
-
-    snprintf(text, size, "%s", provenance);
-    for (const char *const *word = words; *word; word++) {
-        const bool cycled = word == words;
-        if (strncmp(note, *word, strlen(*word)) || (cycled && strcmp(provenance, "cycled")))
-            continue;
-        snprintf(text, size, "%.*s", (int)strcspn(note, ";"), note);
-        if (cycled) /* "cycled 2/80 layers" */
-            text[strcspn(text, " ") + 1 + strcspn(note + strlen(*word), " ;")] = '\0';
-    }
-}
-
 static json_t *line_of(json_t *lines, const json_t *row)
 {
     static const char *const keys[] = { "variant", "size", "format", NULL };
@@ -159,10 +142,11 @@ static json_t *line_of(json_t *lines, const json_t *row)
 
 json_t *report_lines(const json_t *rows, const struct report_pair *pair)
 {
-    static const char *const members[] = { "ours",   "paper",   "ratio_ours", "ratio_paper",
-                                           "ci_low", "ci_high", "provenance", NULL };
+    static const char *const members[] = { "ours",        "paper",  "ratio_ours",
+                                           "ratio_paper", "ci_low", "ci_high",
+                                           "provenance",  "how",    NULL };
     json_t *lines = json_array(), *row;
-    char name[40], how[PAPER_REASON_MAX + 20];
+    char name[40];
     size_t i;
 
     json_array_foreach(rows, i, row)
@@ -176,9 +160,6 @@ json_t *report_lines(const json_t *rows, const struct report_pair *pair)
                 snprintf(name, sizeof name, "%c_%s", 'a' + m, *member);
                 json_object_set(line, name, json_object_get(row, *member));
             }
-            report_how(how, sizeof how, row);
-            snprintf(name, sizeof name, "%c_how", 'a' + m);
-            json_object_set_new(line, name, json_string(how));
             json_object_set(line, "note", json_object_get(row, "note"));
             if (!json_is_null(json_object_get(row, "roof_share")))
                 json_object_set(line, "roof_share", json_object_get(row, "roof_share"));

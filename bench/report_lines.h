@@ -29,9 +29,6 @@ json_t *report_lines(const json_t *rows, const struct report_pair *pair);
 /* Why no line has a number of this machine, from the first one's note; NULL: some has. */
 const char *report_absent(const json_t *lines);
 
-/* "measured", or the words before a note's first ";" that say how else: "cycled 2/80". */
-void report_how(char *text, size_t size, const json_t *row);
-
 /* For -o tex, where it is wanted: the tables above. 0 or -errno. */
 int report_tex_write(struct outputs *o, const json_t *rows);
 

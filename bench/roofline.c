@@ -96,7 +96,7 @@ static void summarise(struct roofline *r, const struct ceilings *c, const double
         compute += arithmetic > memory;
     }
     if (share) {
-        const struct summary s = stats_summary(share, n);
+        const struct summary s = stats_ratios(share, n);
         r->share = s.median;
         r->low = s.low;
         r->high = s.high;
@@ -145,7 +145,7 @@ static struct summary ratio_to(sqlite3 *db, int64_t cell, const char *sql, bool 
         for (int i = 0; i < n; i++)
             ratios[i] *= rate ? work : 1 / work;
         if (n)
-            s = stats_summary(ratios, n);
+            s = stats_ratios(ratios, n);
         free(ratios);
     }
     sqlite3_finalize(statement);

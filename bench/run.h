@@ -44,17 +44,17 @@ struct run {
     char no_energy[120];
     struct joules_name *energy_names; /* (energy_channel_count) */
     int series;                       /* of windows, so far */
-    int64_t trace_ns;     /* the last point of power over time that is in the database */
-    int64_t region_ns;    /* what reading every meter around nothing takes, the median */
-    struct threads *pool; /* of the last run_threads */
-    int64_t id;           /* of the run's row */
-    int64_t deadline_ns;  /* clock_ns after which no new round begins; 0: none */
+    int64_t trace_ns;      /* the last point of power over time that is in the database */
+    int64_t region_ns;     /* what reading every meter around nothing takes, the median */
+    struct threads *pool;  /* of the last run_threads */
+    int64_t id;            /* of the run's row */
+    int64_t deadline_ns;   /* clock_ns after which no new round begins; 0: none */
     int block, invocation; /* of the plan, that its cells are of; block 0: none */
     int process;           /* of this run's, for its samples */
     int64_t last_cell;     /* of the block, that run_cell has given */
     struct watch *watch;   /* NULL: nobody watches */
     bool failed;           /* a measurement failed: exit status 1 */
-    int broken;           /* -errno of the database or of a thread pool: exit status 2 */
+    int broken;            /* -errno of the database or of a thread pool: exit status 2 */
 };
 
 /* Opens outputs and database and begins the run. 0, or the exit status, the error printed. Nothing

@@ -172,42 +172,28 @@ double stats_median(const double *x, int n)
     return median;
 }
 
-double stats_geometric_mean(const double *x, int n)
-{
-    double sum = 0;
-
-    for (int i = 0; i < n; i++) {
-        if (!(x[i] > 0))
-            return NAN;
-        sum += log(x[i]);
-    }
-    return n > 0 ? exp(sum / n) : NAN;
-}
-
-struct summary stats_paired_ratio(const double *a, const double *b, int n)
+struct summary stats_ratios(const double *x, int n)
 {
     struct summary ratio = stats_summary(NULL, 0), logs;
-    double *x = n > 0 ? malloc((size_t)n * sizeof *x) : NULL;
+    double *log_x = n > 0 ? malloc((size_t)n * sizeof *log_x) : NULL;
 
     ratio.n = n;
-    if (!x)
+    if (!log_x)
         return ratio;
     for (int i = 0; i < n; i++) {
-        if (!(a[i] > 0) || !(b[i] > 0))
+        if (!(x[i] > 0))
             goto out;
-        x[i] = a[i] / b[i];
+        log_x[i] = log(x[i]);
     }
     ratio = stats_summary(x, n);
-    for (int i = 0; i < n; i++)
-        x[i] = log(x[i]);
-    logs = stats_summary(x, n);
+    logs = stats_summary(log_x, n);
     ratio.mean = exp(logs.mean);
     if (ratio.interval == INTERVAL_T) { /* ratios are normal, if at all, in their logarithm */
         ratio.low = exp(logs.low);
         ratio.high = exp(logs.high);
     }
 out:
-    free(x);
+    free(log_x);
     return ratio;
 }
 

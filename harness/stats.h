@@ -39,12 +39,9 @@ struct nested stats_nested(const double *x, const int *group, int n);
 
 double stats_median(const double *x, int n);
 
-/* exp(mean(log x)): the mean of ratios. All x > 0; NaN otherwise. */
-double stats_geometric_mean(const double *x, int n);
-
-/* a[i] / b[i], pair by pair: the geometric mean as .mean, the median and its interval (Student's t
- * on the logarithms for n < 6). All a, b > 0; NaN otherwise. */
-struct summary stats_paired_ratio(const double *a, const double *b, int n);
+/* Of ratios: stats_summary, but for the geometric mean as .mean, and Student's t on the logarithms
+ * for n < 6: a ratio has no bound below 0. All x > 0; NaN otherwise. */
+struct summary stats_ratios(const double *x, int n);
 
 /* Is the tail of x steady? Least-squares slope over the last `window` samples below `slope` of
  * their mean per sample, and none further than `deviation` from their mean, both relative. */

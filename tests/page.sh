@@ -30,7 +30,7 @@ ok "the rows that it is about" $?
     [ "$(grep -o '<section' out/report.html | wc -l)" -eq \
         "$(grep -o '</section>' out/report.html | wc -l)" ] &&
     grep -q 'tritbench paper -m 700M,dummy-125M .*a_b%&amp;#&lt;i&gt;.db' out/report.html &&
-    grep -q '>cycled [0-9]*/24<' out/report.html
+    grep -q '>cycled [0-9]*/24[,<]' out/report.html
 ok "the page is whole: the command, how each row came about, nothing unescaped" $?
 awk -F '\t' '{ n[$2]++ } END { exit !(NR == 9 && n["drawn"] + n["absent"] == 9) }' out/figures.tsv
 ok "each figure is drawn or has a reason" $?

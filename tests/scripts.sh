@@ -86,11 +86,11 @@ END
 ok "readme-table: work by time over shapes, shares from least to most, at the most threads" $?
 
 cat >"$tree/all-paper.jsonl" <<END
-{"item":"table1","variant":"cpu","model":"llama","size":"3B","format":"f16","metric":"memory_gb","paper":7.89,"ours":6.9,"ci_low":null,"ci_high":null,"provenance":"measured","ratio_paper":1.0,"ratio_ours":1.0,"threads":2,"roof_share":null,"note":"",$head
-{"item":"table1","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"memory_gb","paper":2.22,"ours":1.2,"ci_low":null,"ci_high":null,"provenance":"measured","ratio_paper":3.55,"ratio_ours":5.75,"threads":2,"roof_share":null,"note":"",$head
-{"item":"table1","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"latency_ms","paper":1.87,"ours":41.04,"ci_low":31.8,"ci_high":48.3,"provenance":"cycled","ratio_paper":2.71,"ratio_ours":5.38,"threads":2,"roof_share":0.77,"note":"cycled 2/26 layers; x",$head
+{"item":"table1","variant":"cpu","model":"llama","size":"3B","format":"f16","metric":"memory_gb","paper":7.89,"ours":6.9,"ci_low":null,"ci_high":null,"provenance":"measured","ratio_paper":1.0,"ratio_ours":1.0,"threads":2,"roof_share":null,"how":"measured","note":"",$head
+{"item":"table1","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"memory_gb","paper":2.22,"ours":1.2,"ci_low":null,"ci_high":null,"provenance":"measured","ratio_paper":3.55,"ratio_ours":5.75,"threads":2,"roof_share":null,"how":"measured","note":"",$head
+{"item":"table1","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"latency_ms","paper":1.87,"ours":41.04,"ci_low":31.8,"ci_high":48.3,"provenance":"cycled","ratio_paper":2.71,"ratio_ours":5.38,"threads":2,"roof_share":0.77,"how":"cycled 2/26","note":"cycled 2/26 layers; x",$head
 {"item":"fig2","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"latency_ms","paper":1,"ours":99,"ci_low":98,"ci_high":100,"provenance":"measured","ratio_paper":9,"ratio_ours":9,"threads":2,"roof_share":0.1,"note":"",$head
-{"item":"prefill","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"throughput_tokens_per_s","paper":null,"ours":32.51,"ci_low":30,"ci_high":33,"provenance":"measured","ratio_paper":null,"ratio_ours":4.3,"threads":2,"roof_share":null,"note":"",$head
+{"item":"prefill","variant":"cpu","model":"b158","size":"3B","format":"ternary2","metric":"throughput_tokens_per_s","paper":null,"ours":32.51,"ci_low":30,"ci_high":33,"provenance":"measured","ratio_paper":null,"ratio_ours":4.3,"threads":2,"roof_share":null,"how":"measured","note":"",$head
 {"item":"fig3","variant":"paper","model":"b158","size":"3B","format":"ternary2","metric":"energy_j","paper":0.03,"ours":0.03,"provenance":"modelled","threads":null,"note":"",$head
 END
 "$root/scripts/readme-table" "$tree/all-paper.jsonl" >"$tree/log" &&

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include "harness/energy/routes.h"
 #include "harness/store.h"
+#include "harness/sysfs.h"
 #include "tests/energy_fixture.h"
 
 static char root[128];
@@ -255,8 +256,10 @@ static void test_perf_refuses(void **state)
         bool whole; /* the route, not one event */
     } cases[] = {
         { "events/energy-pkg", "event=0x02,umask=0x1\n", false },
+        { "events/energy-pkg", "event=0x02,event=0x03\n", false },
         { "events/energy-pkg", "config=2\n", false },
         { "events/energy-pkg.scale", "0\n", false },
+        { "events/energy-pkg.scale", "1\n", false },
         { "events/energy-pkg.scale", "x\n", false },
         { "events/energy-pkg.unit", "MiB\n", false },
         { "cpumask", "\n", true },
@@ -319,6 +322,28 @@ static void test_perf_counts(void **state)
     energy_perf_any.close(route_state);
 }
 
+static void test_listing(void **state)
+{
+    char names[3][SYSFS_NAME_MAX], path[120];
+
+    (void)state;
+    assert_true(open_kind(&energy_powercap, "none") < 0);
+    for (int n = 11; n >= 9; n -= 2) {
+        snprintf(path, sizeof path, "/list/zone:%d", n);
+        assert_int_equal(energy_fixture_write(root, path, ""), 0);
+    }
+    assert_int_equal(energy_fixture_write(root, "/list/.hidden", ""), 0);
+    assert_int_equal(sysfs_list(root, "/list", names, 3), 2);
+    assert_string_equal(names[0], "zone:9");
+    assert_string_equal(names[1], "zone:11");
+    assert_int_equal(sysfs_list(root, "/list", names, 1), -E2BIG);
+    assert_int_equal(sysfs_list(root, "/nowhere", names, 3), -ENOENT);
+    snprintf(path, sizeof path, "/list/%064d", 1);
+    assert_int_equal(energy_fixture_write(root, path, ""), 0);
+    assert_int_equal(sysfs_list(root, "/list", names, 3), -E2BIG);
+    energy_fixture_remove(root);
+}
+
 static void test_hwmon(void **state)
 {
     static const struct expected arm[] = {
@@ -344,7 +369,7 @@ int main(void)
         cmocka_unit_test(test_scmi),         cmocka_unit_test(test_masked_and_absent),
         cmocka_unit_test(test_provenance),   cmocka_unit_test(test_perf_parses),
         cmocka_unit_test(test_perf_refuses), cmocka_unit_test(test_perf_counts),
-        cmocka_unit_test(test_hwmon),
+        cmocka_unit_test(test_hwmon),        cmocka_unit_test(test_listing),
     };
 
     return cmocka_run_group_tests_name("energy_routes", tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include "bench/counters.h"
 #include "bench/energy_rows.h"
+#include "bench/joules.h"
 #include "bench/metrics.h"
 
 static struct store *store;
@@ -306,6 +307,21 @@ static void text_of_joules(void **state)
     }
 }
 
+/* Of a cell that another process ran: this one need not have a meter open. */
+static void the_reason_is_the_cells_own(void **state)
+{
+    struct cell_joules joules;
+
+    (void)state;
+    joules_of(db, 1, &joules);
+    assert_string_equal(joules.reason, "no window of it was measured");
+    write_rows("INSERT INTO value (cell, metric, unit, provenance, reason) VALUES "
+               "(1, 'energy_j', 'J', 'measured', 'powercap: absent')");
+    joules_of(db, 1, &joules);
+    assert_string_equal(joules.reason, "powercap: absent");
+    assert_int_equal(joules.windows, 0);
+}
+
 #define WITH_CELL(test) cmocka_unit_test_setup_teardown(test, open_cell, close_cell)
 
 int main(void)
@@ -320,6 +336,7 @@ int main(void)
         WITH_CELL(idle_of_another_series_does_not_count),
         WITH_CELL(contended_windows_count_where_there_is_no_valid_one),
         WITH_CELL(a_row_says_what_it_has),
+        WITH_CELL(the_reason_is_the_cells_own),
         cmocka_unit_test(text_of_joules),
     };
 
