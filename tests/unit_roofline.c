@@ -106,6 +106,18 @@ static void shares_are_paired_by_round(void **state)
     assert_string_equal(r.bound, "memory");
 }
 
+/* Shares of 0.1, 0.5 and 0.9: Student's interval of these would begin below 0. */
+static void no_share_is_below_0(void **state)
+{
+    const int64_t read = add(roof_cell_of("read_gbps", "avx2", 1, 0), hundred);
+    const int64_t cell =
+        add(kernel_cell_of("f16", 1000, 2, 1, read), (const int64_t[]){ 1000, 200, 111 });
+    const struct roofline r = roofline_of(store_db(store), cell);
+
+    (void)state;
+    assert_true(r.low > 0 && r.low < 0.1 && r.high > 0.9);
+}
+
 static void the_longer_of_memory_and_compute_bounds(void **state)
 {
     const int64_t read = add(roof_cell_of("read_gbps", "avx2", 1, 0), hundred);
@@ -218,6 +230,7 @@ int main(void)
 #define CASE(body) cmocka_unit_test_setup_teardown(body, open_store, close_store)
     const struct CMUnitTest tests[] = {
         CASE(shares_are_paired_by_round),
+        CASE(no_share_is_below_0),
         CASE(the_longer_of_memory_and_compute_bounds),
         CASE(the_best_peak_stands_in_for_an_isa_without_one),
         CASE(a_warm_cache_is_not_the_memory),
