@@ -25,14 +25,13 @@ bool paper_is_ternary(const char *format)
     return f && f->element == ELEMENT_TRIT;
 }
 
-bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,
-                     const char *phase, struct paper_cell *c)
+bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struct paper_cell *c)
 {
     static const char sql[] =
         "SELECT id, coalesce(partner, id), threads, layers_resident, layers, n_prompt, tokens, "
-        "work_bytes, status, reason, provenance, kv, head FROM cell WHERE run = ?1 AND kind = "
-        "'model' AND "
-        "model = ?2 AND format = ?3 AND phase = ?4 AND item IS NULL AND n_depth IS NULL "
+        "work_bytes, status, reason, provenance, kv, head, n_depth, parallel FROM cell WHERE "
+        "run = ?1 AND kind = 'model' AND model = ?2 AND format = ?3 AND phase = ?4 AND item IS ?5 "
+        "AND coalesce(n_depth, 0) = ?6 AND (?7 = 0 OR n_prompt = ?7) AND (?8 = 0 OR parallel = ?8) "
         "ORDER BY n_prompt DESC, id DESC LIMIT 1";
     sqlite3_stmt *s = NULL;
     bool there = false;
@@ -41,9 +40,14 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL))
         return false;
     sqlite3_bind_int64(s, 1, run);
-    sqlite3_bind_text(s, 2, model, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 3, format, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 4, phase, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, key->model, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, key->format, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 4, key->phase, -1, SQLITE_STATIC);
+    if (key->item)
+        sqlite3_bind_text(s, 5, key->item, -1, SQLITE_STATIC);
+    sqlite3_bind_int(s, 6, key->n_depth);
+    sqlite3_bind_int(s, 7, key->n_prompt);
+    sqlite3_bind_int(s, 8, key->parallel);
     if (sqlite3_step(s) == SQLITE_ROW) {
         there = true;
         c->id = sqlite3_column_int64(s, 0);
@@ -59,6 +63,8 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
         snprintf(c->provenance, sizeof c->provenance, "%s", rows_text(s, 10));
         snprintf(c->kv, sizeof c->kv, "%s", rows_text(s, 11));
         snprintf(c->head, sizeof c->head, "%s", rows_text(s, 12));
+        c->n_depth = sqlite3_column_int(s, 13);
+        c->parallel = sqlite3_column_int(s, 14);
         if (strcmp(c->status, "invalid")) /* no speed without correctness */
             c->ns = rows_samples(db, c->id, &c->n);
         if (c->n)
@@ -66,6 +72,14 @@ bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *fo
     }
     sqlite3_finalize(s);
     return there;
+}
+
+bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,
+                     const char *phase, struct paper_cell *c)
+{
+    const struct paper_key key = { .model = model, .format = format, .phase = phase };
+
+    return paper_cell_get(db, run, &key, c);
 }
 
 void paper_cell_release(struct paper_cell *c)

@@ -17,7 +17,7 @@ enum { PAPER_REASON_MAX = 160, PAPER_SIZES = 9 };
 struct paper_cell {
     int64_t id;
     int64_t group; /* of the cells that were measured in the same rounds */
-    int threads, layers_resident, layers, n_prompt;
+    int threads, layers_resident, layers, n_prompt, n_depth, parallel;
     double tokens, work_bytes;
     char status[16], reason[PAPER_REASON_MAX], provenance[16], kv[8], head[8];
     double *ns;
@@ -36,7 +36,17 @@ extern const struct paper_size paper_sizes[PAPER_SIZES];
 bool paper_is_quick(const char *format);
 bool paper_is_ternary(const char *format);
 
-/* The run's cell of a model, format and phase; false when there is none. Release it. */
+/* Which cell: of a model, format and phase ("decode", "prefill"), its item (NULL: none) and what
+ * was run. */
+struct paper_key {
+    const char *model, *format, *phase, *item;
+    int n_prompt; /* 0: the longest there is */
+    int n_depth;
+    int parallel; /* 0: any */
+};
+/* The run's newest such cell; false when there is none. Release it. */
+bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struct paper_cell *c);
+/* The same without an item, from an empty cache, of the longest prompt. */
 bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,
                      const char *phase, struct paper_cell *c);
 void paper_cell_release(struct paper_cell *c);

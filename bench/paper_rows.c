@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/joules.h"
-#include "bench/paper_cells.h"
 #include "bench/paper_data.h"
 #include "bench/paper_energy.h"
+#include "bench/paper_row.h"
 #include "bench/paper_sparsity.h"
 #include "bench/report_lines.h"
 #include "bench/roofline.h"
@@ -16,43 +16,6 @@
 #include "harness/store.h"
 #include "kernels/kernel.h"
 #include "model/model.h"
-
-enum { TEXT_MAX = 400 };
-
-/* Run-time memory in bytes: what was measured, or weights, KV cache and scratch of the shape. */
-static double memory_of(sqlite3 *db, const struct paper_cell *c, const char **provenance)
-{
-    const double measured = rows_value(db, c->id, "rss_peak_bytes", NULL);
-
-    *provenance = isnan(measured) ? "derived" : "measured";
-    if (!isnan(measured))
-        return measured;
-    return rows_value(db, c->id, "weights_bytes", NULL) + rows_value(db, c->id, "kv_bytes", NULL) +
-           rows_value(db, c->id, "scratch_bytes", NULL);
-}
-
-struct ratio {
-    double value, low, high; /* low and high, the 95% interval, are NaN where there is none */
-};
-
-/* How many times faster c is than base a token: paired by rounds where both were in the same. */
-static struct ratio speed_ratio(sqlite3 *db, const struct paper_cell *base,
-                                const struct paper_cell *c)
-{
-    const double each = c->tokens / base->tokens;
-    struct ratio ratio = { base->times.median / c->times.median * each, NAN, NAN };
-    int n = 0;
-
-    if (base->id == c->id)
-        return (struct ratio){ 1, NAN, NAN };
-    double *pairs = base->group == c->group ? rows_ratios(db, base->id, c->id, &n) : NULL;
-    if (n) {
-        const struct summary s = stats_ratios(pairs, n);
-        ratio = (struct ratio){ s.mean * each, s.low * each, s.high * each };
-    }
-    free(pairs);
-    return ratio;
-}
 
 /* The format that a row is compared with: f16 of the same size, and of 3B for 3.9B in Table 1. */
 static bool find_base(sqlite3 *db, int64_t run, const char *item, const char *size,
@@ -87,102 +50,30 @@ static double paper_value(const char *item, const char *size, const char *format
     return paper_number(PAPER_FIGURE2, size, NULL, name);
 }
 
-/* `cpu` for a shape of the paper, else its family. */
-static const char *variant_of(const char *size)
-{
-    for (int i = 0; i < PAPER_SIZES; i++)
-        if (!strcmp(size, paper_sizes[i].name))
-            return "cpu";
-    return shape_find(size)->family;
-}
-
 /* What differs from the paper, or why there is no number. */
 static void note_of(char *note, const struct paper_cell *c, const char *item, const char *size,
                     bool same_rounds)
 {
-    int at = 0;
+    int at = paper_note(note, c, same_rounds);
 
-    if (strcmp(c->status, "ok")) {
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "%s: %s; ", c->status, c->reason);
-    }
-    if (!strcmp(c->provenance, "cycled"))
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "cycled %d/%d layers; ",
-                       c->layers_resident, c->layers);
-    if (!strcmp(c->kv, "i8"))
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "KV cache in int8; ");
-    if (!strcmp(c->head, "i8"))
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "LM head in int8; ");
-    if (c->n && c->n < 6)
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "n = %d < 6; ", c->n);
-    if (!same_rounds)
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "not in the same rounds as f16; ");
     if (!strcmp(item, "table1") && !strcmp(size, "3.9B"))
-        at += snprintf(note + at, TEXT_MAX - (size_t)at, "ratio to f16 of 3B, as in the paper; ");
+        at += snprintf(note + at, PAPER_NOTE_MAX - (size_t)at,
+                       "ratio to f16 of 3B, as in the paper; ");
     if (!strcmp(item, "fig2") && !strcmp(size, "70B"))
-        at += snprintf(note + at, TEXT_MAX - (size_t)at,
+        at += snprintf(note + at, PAPER_NOTE_MAX - (size_t)at,
                        "the paper's 70B has the memory of a 65B shape without grouped heads; ");
     if (!strcmp(item, "prefill"))
-        snprintf(note + at, TEXT_MAX - (size_t)at, "here: CPU, %d threads, one prompt of %d tokens",
-                 c->threads, c->n_prompt);
-    else if (strcmp(variant_of(size), "cpu"))
-        snprintf(note + at, TEXT_MAX - (size_t)at,
+        snprintf(note + at, PAPER_NOTE_MAX - (size_t)at,
+                 "here: CPU, %d threads, one prompt of %d tokens", c->threads, c->n_prompt);
+    else if (strcmp(paper_variant(size), "cpu"))
+        snprintf(note + at, PAPER_NOTE_MAX - (size_t)at,
                  "not a shape of the paper; here: CPU, %d threads, batch 1, from an empty cache",
                  c->threads);
     else
-        snprintf(note + at, TEXT_MAX - (size_t)at,
+        snprintf(note + at, PAPER_NOTE_MAX - (size_t)at,
                  "paper: GPU, batch and prompt not stated; here: CPU, %d threads, batch 1, from an "
                  "empty cache",
                  c->threads);
-}
-
-static json_t *new_row(const char *item, const char *variant, const char *size, const char *format,
-                       const char *metric, double paper, double ours, double low, double high,
-                       const char *provenance, double ratio_paper, struct ratio ratio, int threads,
-                       const char *note)
-{
-    json_t *row = json_object();
-
-    json_object_set_new(row, "item", json_string(item));
-    json_object_set_new(row, "variant", json_string(variant));
-    json_object_set_new(row, "model", json_string(paper_is_ternary(format) ? "b158" : "llama"));
-    json_object_set_new(row, "size", json_string(size));
-    json_object_set_new(row, "format", json_string(format));
-    json_object_set_new(row, "metric", json_string(metric));
-    json_object_set_new(row, "paper", table_real(paper));
-    json_object_set_new(row, "ours", table_real(ours));
-    json_object_set_new(row, "ci_low", table_real(low));
-    json_object_set_new(row, "ci_high", table_real(high));
-    json_object_set_new(row, "provenance", json_string(provenance));
-    json_object_set_new(row, "ratio_paper", table_real(ratio_paper));
-    json_object_set_new(row, "ratio_ours", table_real(ratio.value));
-    json_object_set_new(row, "ratio_low", table_real(ratio.low));
-    json_object_set_new(row, "ratio_high", table_real(ratio.high));
-    json_object_set_new(row, "threads", threads ? json_integer(threads) : json_null());
-    json_object_set_new(row, "roof_share", json_null());
-    json_object_set_new(row, "processes", json_null());
-    json_object_set_new(row, "sd_within", json_null());
-    json_object_set_new(row, "sd_between", json_null());
-    json_object_set_new(row, "how", json_string(provenance));
-    json_object_set_new(row, "note", json_string(note));
-    return row;
-}
-
-/* How a value of a cell came about: its provenance; of which part of the layers; or why there is
- * none. */
-static void set_how(json_t *row, const struct paper_cell *c, const char *provenance, double share)
-{
-    char how[PAPER_REASON_MAX + 60];
-    int n;
-
-    if (strcmp(c->status, "ok"))
-        n = snprintf(how, sizeof how, "%s: %s", c->status, c->reason);
-    else if (!strcmp(provenance, "cycled"))
-        n = snprintf(how, sizeof how, "cycled %d/%d", c->layers_resident, c->layers);
-    else
-        n = snprintf(how, sizeof how, "%s", provenance);
-    if (share > 1)
-        snprintf(how + n, sizeof how - (size_t)n, ", above the roof");
-    json_object_set_new(row, "how", json_string(how));
 }
 
 /* memory_gb, latency_ms or throughput_tokens_per_s of one cell as a row of `item`. */
@@ -191,17 +82,17 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
 {
     const bool memory = !strcmp(metric, "memory_gb"), speed = !strcmp(item, "prefill");
     const char *provenance = c->provenance;
-    struct ratio ratio = { NAN, NAN, NAN };
+    struct ratio ratio = no_ratio;
     double ours, low = NAN, high = NAN;
     struct paper_cell base;
-    char note[TEXT_MAX];
+    char note[PAPER_NOTE_MAX];
     const bool based = find_base(db, run, item, size, speed ? "prefill" : "decode", &base);
 
     if (memory) {
         const char *base_provenance;
-        ours = memory_of(db, c, &provenance) / 1e9;
+        ours = paper_memory(db, c, &provenance) / 1e9;
         if (based)
-            ratio.value = memory_of(db, &base, &base_provenance) / 1e9 / ours;
+            ratio.value = paper_memory(db, &base, &base_provenance) / 1e9 / ours;
     } else {
         const double ms = c->times.median / c->tokens * 1e-6;
         ours = speed ? 1e3 / ms : ms;
@@ -210,17 +101,30 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
                : c->times.low > 0 ? c->tokens * 1e9 / c->times.low
                                   : NAN; /* of few samples: no bound */
         if (based)
-            ratio = speed_ratio(db, &base, c);
+            ratio = paper_speed_ratio(db, &base, c);
     }
     note_of(note, c, item, size, memory || !based || base.group == c->group);
     if (based)
         paper_cell_release(&base);
-    json_t *row = new_row(
-        item, variant_of(size), size, format, metric,
-        speed ? NAN : paper_value(item, size, format, metric, false), ours, low, high, provenance,
-        speed ? NAN : paper_value(item, size, format, metric, true), ratio, c->threads, note);
+    json_t *row = paper_row_new(&(struct paper_row){
+        .item = item,
+        .variant = paper_variant(size),
+        .size = size,
+        .format = format,
+        .metric = metric,
+        .paper = speed ? NAN : paper_value(item, size, format, metric, false),
+        .ours = ours,
+        .low = low,
+        .high = high,
+        .provenance = provenance,
+        .ratio_paper = speed ? NAN : paper_value(item, size, format, metric, true),
+        .ratio = ratio,
+        .threads = c->threads,
+        .n_prompt = c->n_prompt,
+        .note = note,
+    });
     const double share = memory ? NAN : roofline_of(db, c->id).share;
-    set_how(row, c, provenance, share);
+    paper_row_how(row, c, provenance, share);
     if (memory)
         return row;
     const struct nested nested = rows_nested(db, c->id);
@@ -322,19 +226,29 @@ static void add_energy(json_t *rows, sqlite3 *db, int64_t run)
         const bool paper = !strcmp(variant, "paper"), pairs = strcmp(variant, "2b4t") != 0;
         const int64_t cell = sqlite3_column_int64(s, 0);
         const struct joule ours = energy_value(db, cell, false);
-        struct ratio ratio = { NAN, NAN, NAN };
+        struct ratio ratio = no_ratio;
         if (pairs && !paper_is_ternary(format))
             base = ours.estimate;
         else if (pairs)
             ratio = energy_ratio(base, ours.estimate, false);
-        json_array_append_new(
-            rows, new_row("fig3", variant, size, format, "energy_j",
-                          energy_value(db, cell, true).estimate.value, ours.estimate.value,
-                          below(ours.estimate), above(ours.estimate), ours.provenance,
-                          paper && paper_is_ternary(format)
-                              ? paper_number(PAPER_FIGURE3, size, NULL, "energy_ratio")
-                              : NAN,
-                          ratio, 0, ours.reason[0] ? ours.reason : paper_energy_words(variant)));
+        const struct paper_row row = {
+            .item = "fig3",
+            .variant = variant,
+            .size = size,
+            .format = format,
+            .metric = "energy_j",
+            .paper = energy_value(db, cell, true).estimate.value,
+            .ours = ours.estimate.value,
+            .low = below(ours.estimate),
+            .high = above(ours.estimate),
+            .provenance = ours.provenance,
+            .ratio_paper = paper && paper_is_ternary(format)
+                               ? paper_number(PAPER_FIGURE3, size, NULL, "energy_ratio")
+                               : NAN,
+            .ratio = ratio,
+            .note = ours.reason[0] ? ours.reason : paper_energy_words(variant),
+        };
+        json_array_append_new(rows, paper_row_new(&row));
     }
     sqlite3_finalize(s);
 }
@@ -375,12 +289,24 @@ static void add_tokens(json_t *rows, sqlite3 *db, int64_t run, const char *size,
         const struct joule ours = token_value(db, &c);
         if (!strcmp((*f)->name, "f16"))
             base = ours.estimate;
-        json_array_append_new(rows,
-                              new_row("energy", variant_of(size), size, (*f)->name, metric, NAN,
-                                      ours.estimate.value, below(ours.estimate),
-                                      above(ours.estimate), ours.provenance, NAN,
-                                      energy_ratio(base, ours.estimate, !strcmp((*f)->name, "f16")),
-                                      c.threads, ours.reason));
+        const struct paper_row row = {
+            .item = "energy",
+            .variant = paper_variant(size),
+            .size = size,
+            .format = (*f)->name,
+            .metric = metric,
+            .paper = NAN,
+            .ours = ours.estimate.value,
+            .low = below(ours.estimate),
+            .high = above(ours.estimate),
+            .provenance = ours.provenance,
+            .ratio_paper = NAN,
+            .ratio = energy_ratio(base, ours.estimate, !strcmp((*f)->name, "f16")),
+            .threads = c.threads,
+            .n_prompt = c.n_prompt,
+            .note = ours.reason,
+        };
+        json_array_append_new(rows, paper_row_new(&row));
         paper_cell_release(&c);
     }
 }
@@ -389,12 +315,24 @@ static void add_tokens(json_t *rows, sqlite3 *db, int64_t run, const char *size,
 
 static void add_sparsity(void *rows, const struct sparsity_row *s)
 {
-    const struct ratio none = { NAN, NAN, NAN };
     char threshold[16];
 
     snprintf(threshold, sizeof threshold, "%.1f", s->threshold);
-    json_t *row = new_row("sparsity", s->distribution, threshold, "ternary2", "zero_share", NAN,
-                          s->share, s->low, s->high, s->provenance, NAN, none, 0, s->note);
+    json_t *row = paper_row_new(&(struct paper_row){
+        .item = "sparsity",
+        .variant = s->distribution,
+        .size = threshold,
+        .format = "ternary2",
+        .metric = "zero_share",
+        .paper = NAN,
+        .ours = s->share,
+        .low = s->low,
+        .high = s->high,
+        .provenance = s->provenance,
+        .ratio_paper = NAN,
+        .ratio = no_ratio,
+        .note = s->note,
+    });
     json_object_set_new(row, "format", json_null()); /* any ternary one */
     json_array_append_new(rows, row);
 }
@@ -423,7 +361,7 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
         if (paper_sizes[i].fig2 || !paper_sizes[i].table1)
             add_item(rows, db, run, "fig2", paper_sizes[i].name);
     for (const struct shape *s = shapes; s->name && fig2; s++)
-        if (strcmp(variant_of(s->name), "cpu"))
+        if (strcmp(paper_variant(s->name), "cpu"))
             add_item(rows, db, run, "fig2", s->name);
     for (const struct shape *s = shapes; s->name && (table1 || fig2); s++)
         add_item(rows, db, run, "prefill", s->name);
@@ -451,6 +389,9 @@ static const struct column row_columns[] = {
     { "size", "size", "%s" },
     { "format", "format", "%s" },
     { "metric", "metric", "%s" },
+    { "n_prompt", "n_prompt", "%g" },
+    { "n_depth", "n_depth", "%g" },
+    { "parallel", "parallel", "%g" },
     { "paper", "paper", "%g" },
     { "ours", "ours", "%g" },
     { "ci_low", "ci_low", "%g" },
