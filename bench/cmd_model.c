@@ -215,8 +215,9 @@ int cmd_model(const struct config *config)
     json_t *rows = rows_model(store_db(run.store), run.id);
     energy_rows(
         run.outputs, rows, columns,
-        "Medians. `of roof`: what a token must read by its time, as a share of the read-only "
-        "bandwidth of the same rounds. `J/token`: gross, of the whole machine's counted domains, "
+        "Medians. `of roof`: the least time that the roof of the same rounds allows, by the time "
+        "it took: of decode what a token must read, of a prompt its operations. `J/token`: gross, "
+        "of the whole machine's counted domains, "
         "with the standard uncertainty.",
         "J/token", "tokens");
     if (config->profile)

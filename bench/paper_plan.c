@@ -35,10 +35,10 @@ void rates_read(sqlite3 *db, int64_t run, const char *machine, int threads, stru
 {
     static const char sql[] =
         "SELECT c.id, item, coalesce(work_bytes, work_ops) FROM cell c WHERE kind = 'roof' AND "
-        "status = 'ok' AND run = CASE ?1 WHEN 0 THEN (SELECT max(run) FROM cell x JOIN run r ON "
+        "status = 'ok' AND run = CASE ?1 WHEN 0 THEN (SELECT run FROM cell x JOIN run r ON "
         "r.id = x.run JOIN machine m ON m.id = r.machine WHERE m.key = ?2 AND x.kind = 'roof' AND "
-        "x.item = 'ternary_gops' AND x.status = 'ok' AND x.threads = ?3) ELSE ?1 END AND threads = "
-        "?3 ORDER BY c.id DESC";
+        "x.status = 'ok' AND x.threads = ?3 GROUP BY run HAVING count(DISTINCT item) = ?4 "
+        "ORDER BY run DESC LIMIT 1) ELSE ?1 END AND threads = ?3 ORDER BY c.id DESC";
     sqlite3_stmt *s = NULL;
 
     *rates = (struct rates){ .threads = 0 };
@@ -47,6 +47,7 @@ void rates_read(sqlite3 *db, int64_t run, const char *machine, int threads, stru
     sqlite3_bind_int64(s, 1, run);
     sqlite3_bind_text(s, 2, machine, -1, SQLITE_STATIC);
     sqlite3_bind_int(s, 3, threads);
+    sqlite3_bind_int(s, 4, ROOF_METRICS);
     while (sqlite3_step(s) == SQLITE_ROW)
         for (int m = 0; m < ROOF_METRICS; m++) {
             int n;

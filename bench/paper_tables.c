@@ -31,6 +31,7 @@ static const struct column size_columns[] = {
     { "prefill", "prefill tok/s", "%.1f" },
     { "prefill_ratio", "faster", "%.2fx" },
     { "roof_share", "of roof", "%.2f" },
+    { "prefill_share", "of peak", "%.2f" },
     { "joules", "J/token", "%s" },
     { "joules_prefill", "prefill", "%s" },
     { "how", "how", "%s" },
@@ -122,6 +123,7 @@ static json_t *size_row(sqlite3 *db, int64_t run, const json_t *rows, const char
     copy(row, "prefill", prefill, "ours");
     copy(row, "prefill_ratio", prefill, "ratio_ours");
     copy(row, "roof_share", latency, "roof_share");
+    copy(row, "prefill_share", prefill, "roof_share");
     measured(row, "joules", pick(rows, "energy", size, format, "decode_j_per_token"));
     measured(row, "joules_prefill", pick(rows, "energy", size, format, "prefill_j_per_token"));
     copy(row, "how", latency, "how");
@@ -242,7 +244,9 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
         "paper: GPU, batch and prompt not stated. `how` is the times' provenance; `weights` is "
         "computed; `memory` is what the process grew by, measured, and computed where cycled. "
         "`prefill` is of one prompt and fewer than 6 samples, unless -r says otherwise: its "
-        "prompt and interval are in the CSV and JSON. %s%s%s",
+        "prompt and interval are in the CSV and JSON. `of roof` is decode's share of the read-only "
+        "bandwidth, `of peak` the prompt's of the peak of its multiply-adds, each in its own "
+        "rounds. %s%s%s",
         machine, build,
         why ? "`J/token`: none: "
             : "`J/token`: gross, of decode and of the prompt, with the "

@@ -60,20 +60,27 @@ static size_t unread_expert_bytes(const struct pass_spec *spec)
     return (size_t)(s->experts - s->experts_used) * model_expert_bytes(s, spec->family);
 }
 
+/* A forward pass reads every weight once (but the head, which only the last of a prompt needs), its
+ * tokens' rows of the embedding, and the KV cache up to each token. A prompt's cache is counted up
+ * to where a pass begins: what it adds itself may still be in a CPU cache. */
 int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *test)
 {
     const struct shape *s = spec->shape;
     const size_t row = (size_t)s->hidden * sizeof(uint16_t);
     const bool one = s->tied_embeddings && spec->head == &f16; /* one matrix, read by the head */
     const size_t unread = one ? 0 : (size_t)s->vocab * row;
-    const size_t weights =
-        weights_of(spec, s->layers) - unread + row - (size_t)s->layers * unread_expert_bytes(spec);
+    const double weights = (double)(weights_of(spec, s->layers) - unread -
+                                    (size_t)s->layers * unread_expert_bytes(spec));
+    const double head = (double)packed_bytes(spec->head, s->vocab, s->hidden);
     const double position = (double)session_position_bytes(s, spec->kv);
     const double depth = test->n_depth + (test->n_gen + 1) / 2.0; /* the mean of the steps */
+    double bytes = 0;
 
-    if (!test->n_gen)
-        return 0; /* a prompt is bound by its operations */
-    return (int64_t)(test->n_gen * ((double)weights + test->parallel * depth * position));
+    if (test->n_gen)
+        return (int64_t)(test->n_gen * (weights + (double)row + test->parallel * depth * position));
+    for (int done = 0; done < test->n_prompt; done += test->batch)
+        bytes += weights - head + (test->n_depth + done) * position;
+    return (int64_t)(test->parallel * (bytes + head + test->n_prompt * (double)row));
 }
 
 int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test)

@@ -261,11 +261,21 @@ static void profile_test(struct run *run, const struct workload *workloads, cons
                       provenance_of(((const struct loaded *)workloads[i].arg)->spec));
 }
 
-/* The cells of a block: of each test the roof's (0: none), then one for each spec. */
+/* The cells of a block: of each test the ceilings' (0: not measured), then one for each spec. */
 struct cells {
-    int64_t roof[PASS_TESTS_MAX];
+    int64_t roof[PASS_TESTS_MAX][ROOF_METRICS];
     int64_t model[PASS_TESTS_MAX][PASS_SPECS_MAX];
 };
+
+/* Decode is held against the memory alone, a prompt also against the peak of its multiply-adds. */
+static bool meets(const struct pass_block *b, int t, enum roof_metric metric)
+{
+    bool any = metric == ROOF_READ;
+
+    for (int s = 0; s < b->spec_count && !b->tests[t].n_gen; s++)
+        any |= roof_metric_of(b->specs[s].family) == metric;
+    return any;
+}
 
 static void add_cells(struct run *run, struct roof *roof, const struct pass_block *b, int threads,
                       struct cells *cells)
@@ -273,8 +283,11 @@ static void add_cells(struct run *run, struct roof *roof, const struct pass_bloc
     memset(cells, 0, sizeof *cells);
     for (int t = 0; t < b->test_count && !run->broken; t++) {
         int64_t partner = 0;
-        if (b->tests[t].n_gen && roof)
-            cells->roof[t] = partner = roof_cell(roof, ROOF_READ, 0);
+        for (int m = 0; m < ROOF_METRICS && roof && !run->broken; m++) {
+            if (meets(b, t, (enum roof_metric)m))
+                cells->roof[t][m] = roof_cell(roof, (enum roof_metric)m, partner);
+            partner = cells->roof[t][ROOF_READ];
+        }
         for (int s = 0; s < b->spec_count && !run->broken; s++) {
             cells->model[t][s] = pass_cell(run, &b->specs[s], &b->tests[t], threads,
                                            b->predicted_ns[t][s], partner, b->item);
@@ -315,16 +328,19 @@ static void measure_test(struct run *run, struct roof *roof, const struct pass_b
                          const struct cells *all, struct loaded *models)
 {
     const struct pass_test *test = &b->tests[t];
-    struct workload workloads[PASS_SPECS_MAX + 1];
-    int64_t cells[PASS_SPECS_MAX + 1];
-    struct roof_arg read = { roof, ROOF_READ };
-    const bool have_roof = all->roof[t] && run_cell_open(run, all->roof[t], INT_MAX / 128);
+    struct workload workloads[PASS_SPECS_MAX + ROOF_METRICS];
+    int64_t cells[PASS_SPECS_MAX + ROOF_METRICS];
+    struct roof_arg ceilings[ROOF_METRICS];
     int n = 0, error = 0;
 
-    if (have_roof) {
-        cells[n] = all->roof[t];
-        workloads[n++] = roof_workload(&read);
+    for (int m = 0; m < ROOF_METRICS; m++) {
+        if (!all->roof[t][m] || !run_cell_open(run, all->roof[t][m], INT_MAX / 128))
+            continue;
+        ceilings[m] = (struct roof_arg){ roof, (enum roof_metric)m };
+        cells[n] = all->roof[t][m];
+        workloads[n++] = roof_workload(&ceilings[m]);
     }
+    const int roofs = n;
     for (int i = 0; i < b->spec_count; i++) {
         struct loaded *l = &models[i];
         const int64_t cell = all->model[t][i];
@@ -349,15 +365,15 @@ static void measure_test(struct run *run, struct roof *roof, const struct pass_b
                                .steady_slope = 0.02,
                                .steady_deviation = 0.05,
                                .seed = run->config->seed + (uint64_t)run->process };
-    if (n > have_roof && !run->broken)
+    if (n > roofs && !run->broken)
         error = run_measure(run, workloads, cells, n, &plan);
-    else if (have_roof && run_cell_open(run, cells[0], test->repetitions))
-        run_status(run, cells[0], "skipped", "nothing to compare with");
-    for (int i = have_roof; i < n && !error && !run->broken; i++)
+    for (int i = 0; i < roofs && n == roofs && !run->broken; i++)
+        if (run_cell_open(run, cells[i], test->repetitions))
+            run_status(run, cells[i], "skipped", "nothing to compare with");
+    for (int i = roofs; i < n && !error && !run->broken; i++)
         store_experts(run, cells[i], workloads[i].arg);
     if (run->config->profile && !error && !run->broken)
-        profile_test(run, workloads + have_roof, cells + have_roof, n - have_roof,
-                     test->repetitions);
+        profile_test(run, workloads + roofs, cells + roofs, n - roofs, test->repetitions);
 }
 
 /* Builds what has something left to do, as far as there is memory. */

@@ -197,10 +197,11 @@ void roof_tune(struct roof *roof, int passes)
 
 /* ---- a roof ---- */
 
-/* Rounds that take about COMPUTE_NS. The least of three times counts: a neighbour that takes the
- * CPU away only ever adds. */
+/* Rounds that take about COMPUTE_NS for each pass of the read. The least of three times counts: a
+ * neighbour that takes the CPU away only ever adds. */
 static void find_rounds(struct roof *roof, enum roof_metric metric)
 {
+    const uint64_t passes = roof->passes > 1 ? (uint64_t)roof->passes : 1;
     int64_t least = 0;
 
     for (roof->rounds[metric] = 1000; least < COMPUTE_NS / 4; roof->rounds[metric] *= 2) {
@@ -210,7 +211,7 @@ static void find_rounds(struct roof *roof, enum roof_metric metric)
             least = time < least ? time : least;
         }
     }
-    roof->rounds[metric] = roof->rounds[metric] / 2 * COMPUTE_NS / (uint64_t)least;
+    roof->rounds[metric] = roof->rounds[metric] / 2 * passes * COMPUTE_NS / (uint64_t)least;
 }
 
 void roof_begin(struct roof *roof, struct run *run, struct threads *pool, int threads,
@@ -248,15 +249,20 @@ struct workload roof_workload(struct roof_arg *arg)
     };
 }
 
+static int ops_of(const struct roof *roof, enum roof_metric metric)
+{
+    const struct roof_kernels *k = roof->kernels;
+
+    return metric == ROOF_F32 ? k->f32_ops : metric == ROOF_I8 ? k->i8_ops : k->ternary_ops;
+}
+
 double roof_work(const struct roof *roof, enum roof_metric metric)
 {
     const double threads = roof->threads;
-    const int ops[] = { 0, roof->kernels->f32_ops, roof->kernels->i8_ops,
-                        roof->kernels->ternary_ops };
 
     if (metric == ROOF_READ)
         return (double)part_of(roof->memory.bytes, 0, roof->threads).bytes * threads * roof->passes;
-    return threads * (double)roof->rounds[metric] * ops[metric];
+    return threads * (double)roof->rounds[metric] * ops_of(roof, metric);
 }
 
 static void store_way(const struct roof *roof, int64_t cell)
@@ -269,6 +275,21 @@ static void store_way(const struct roof *roof, int64_t cell)
     run_value(run, cell, "prefetch", (double)roof->prefetch, "B", PROVENANCE_MEASURED, NULL);
     run_value(run, cell, "page_bytes", page_bytes[roof->page], "B", PROVENANCE_MEASURED, NULL);
     run_value(run, cell, "huge_page_share", huge.value, "1", PROVENANCE_COUNTED, huge.reason);
+}
+
+/* An earlier process may have begun the cell: then its rounds are this one's. */
+static void take_rounds(struct roof *roof, enum roof_metric metric, int64_t cell)
+{
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(store_db(roof->run->store), "SELECT work_ops FROM cell WHERE id = ?1",
+                           -1, &s, NULL))
+        return;
+    sqlite3_bind_int64(s, 1, cell);
+    if (sqlite3_step(s) == SQLITE_ROW)
+        roof->rounds[metric] =
+            (uint64_t)sqlite3_column_int64(s, 0) / (uint64_t)(roof->threads * ops_of(roof, metric));
+    sqlite3_finalize(s);
 }
 
 int64_t roof_cell(struct roof *roof, enum roof_metric metric, int64_t partner)
@@ -291,5 +312,7 @@ int64_t roof_cell(struct roof *roof, enum roof_metric metric, int64_t partner)
     const int64_t id = run_cell(roof->run, &cell);
     if (id > 0 && metric == ROOF_READ && run_cell_open(roof->run, id, INT_MAX / 128))
         store_way(roof, id);
+    if (id > 0 && metric != ROOF_READ)
+        take_rounds(roof, metric, id);
     return id;
 }

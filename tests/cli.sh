@@ -238,6 +238,11 @@ ok "model -o json has the members of the document" $?
 "$rows" "$out" format phase status energy_j >table 2>>"$err" &&
     grep -q "^f16.prefill.ok" table && grep -q "^ternary2.decode.ok" table
 ok "model measures both formats in both phases" $?
+"$rows" "$out" phase roof_share roof_gops bound >table.roof 2>>"$err" &&
+    awk '$1 == "prefill" && $2 > 0 && $3 > 0 && $4 ~ /^(memory|compute)$/ { prompts++ }
+         $1 == "decode" && $2 > 0 && !($3 + 0 > 0) { steps++ }
+         END { exit !(prompts == 2 && steps == 2) }' table.roof
+ok "a prompt is held against the peak of its rounds, too; decode against the memory alone" $?
 [ -s table ] && ! cut -f 4 table | grep -qx 0
 ok "energy that was not measured is null, not 0" $?
 
