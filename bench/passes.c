@@ -22,7 +22,8 @@ struct loaded {
     int *token, *sequence; /* (max_tokens) */
     uint64_t random;
     struct reading rss_peak;
-    char why[300]; /* why it could not be built, or is wrong */
+    struct locality locality; /* of the layers' matrices and the head */
+    char why[300];            /* why it could not be built, or is wrong */
     const char *status;
     char region[80]; /* the workload's name: model, format, test */
 };
@@ -119,6 +120,16 @@ static int touch(struct loaded *l, const struct pass_test *tests, int count)
     return error;
 }
 
+static void find_pages(struct loaded *l, struct threads *pool)
+{
+    const struct model *m = l->model;
+    const int count = m->layers_resident * shape_linears(m->shape);
+
+    for (int i = 0; i < count; i++)
+        locality_add(&l->locality, pool, m->family, &m->linears[i], NULL);
+    locality_add(&l->locality, pool, m->head_family, &m->head, NULL);
+}
+
 static void load(struct run *run, struct loaded *l, const struct pass_spec *spec,
                  const struct pass_test *tests, int count)
 {
@@ -157,6 +168,7 @@ static void load(struct run *run, struct loaded *l, const struct pass_spec *spec
         return;
     }
     l->status = "ok";
+    find_pages(l, run->pool);
     l->rss_peak = memory_read(sysroot).rss_peak_bytes;
     if (!reset || before.reason || l->rss_peak.reason)
         l->rss_peak = (struct reading){ .reason = "VmHWM could not be reset or read" };
@@ -222,6 +234,7 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     run_derived(run, cell, "scratch_bytes", (double)scratch, "B",
                 "sum over the shape: activations of a pass, for the most tokens and all threads");
     run_value(run, cell, "rss_peak_bytes", l->rss_peak.value, "B", PROVENANCE_MEASURED, why);
+    run_locality(run, cell, &l->locality);
     run_value(run, cell, "zero_share", m->zero_share, "1", PROVENANCE_MEASURED,
               m->family->element == ELEMENT_TRIT ? NULL : "not a ternary format");
 }

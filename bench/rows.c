@@ -373,6 +373,7 @@ static json_t *kernel_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, 
     scaling_members(row, db, cell_id(cell));
     variant_members(row, db, cell_id(cell));
     value_member(row, db, cell_id(cell), "huge_page_share", "huge_page_share");
+    value_member(row, db, cell_id(cell), "local_page_share", "local_page_share");
     json_object_set_new(row, "calls", json_integer((json_int_t)calls));
     energy_members(row, db, cell_id(cell), calls);
     json_object_set_new(row, "simulated", simulate_object(db, cell_id(cell)));
@@ -417,10 +418,9 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
         "n_depth",         "batch",  "parallel", "threads", "status",   "provenance",
         "layers_resident", "layers", "kv",       "head",    NULL
     };
-    static const char *const values[] = {
-        "weights_bytes", "kv_bytes", "scratch_bytes", "rss_peak_bytes", "zero_share",
-        "experts_read",  NULL
-    };
+    static const char *const values[] = { "weights_bytes",    "kv_bytes",   "scratch_bytes",
+                                          "rss_peak_bytes",   "zero_share", "experts_read",
+                                          "local_page_share", NULL };
     json_t *row = json_object(), *source = json_object();
     const struct roofline roofline = roofline_of(db, cell_id(cell));
     struct times t = times_of(db, cell_id(cell));

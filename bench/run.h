@@ -15,6 +15,7 @@
 #include "harness/host.h"
 #include "harness/measure.h"
 #include "harness/store.h"
+#include "kernels/locality.h"
 #include "kernels/threads.h"
 
 /* Set by SIGINT and SIGTERM: no new sample begins, a pass under way ends at its next layer. */
@@ -112,5 +113,8 @@ void run_store(struct run *run, int64_t cell, const struct value *value);
 /* The same of a value that is computed from others by `formula`. */
 void run_derived(struct run *run, int64_t cell, const char *metric, double value, const char *unit,
                  const char *formula);
+
+/* local_page_share: of the weights' pages that were looked at. */
+void run_locality(struct run *run, int64_t cell, const struct locality *locality);
 
 #endif

@@ -3,6 +3,8 @@
  * Cells and their samples: what run.h promises of them. In a block they may have been begun by an
  * earlier process, and each sample is a step that another process watches. */
 #include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "bench/child.h"
 #include "bench/metrics.h"
@@ -172,6 +174,18 @@ void run_derived(struct run *run, int64_t cell, const char *metric, double value
 {
     run_store(run, cell,
               &(struct value){ metric, unit, PROVENANCE_DERIVED, value, 0, formula, NULL });
+}
+
+void run_locality(struct run *run, int64_t cell, const struct locality *l)
+{
+    char reason[120] = "";
+
+    if (l->error)
+        snprintf(reason, sizeof reason, "move_pages: %s", strerror(-l->error));
+    else if (!l->seen)
+        snprintf(reason, sizeof reason, "no thread's part has a whole page");
+    run_value(run, cell, "local_page_share", l->seen ? (double)l->local / (double)l->seen : NAN,
+              "1", PROVENANCE_COUNTED, reason[0] ? reason : NULL);
 }
 
 void run_store(struct run *run, int64_t cell, const struct value *wanted)

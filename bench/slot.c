@@ -168,6 +168,7 @@ int slot_open(struct slot *s, struct run *run, struct dims d, int batch_max)
         threads_run(run->pool, fill_share, &job);
     s->zero_share = from ? from->zero_share : (double)job.zeros / ((double)d.rows * d.cols);
     s->huge_share = memory_huge_share(run->config->sysroot, s->data, s->bytes);
+    locality_add(&s->locality, run->pool, s->family, &s->copies[0], NULL);
     return job.error;
 }
 
@@ -304,6 +305,7 @@ int64_t slot_cell(const struct slot_calls *c, const char *model, int64_t partner
         run_value(run, id, "outliers", s->outliers, "1", PROVENANCE_MEASURED, NULL);
         run_value(run, id, "huge_page_share", s->huge_share.value, "1", PROVENANCE_COUNTED,
                   s->huge_share.reason);
+        run_locality(run, id, &s->locality);
     }
     return id;
 }

@@ -28,6 +28,7 @@ struct slot {
     struct outlier *restored; /* (outliers) */
     double zero_share;        /* of the weights, counted */
     struct reading huge_share;
+    struct locality locality;
 };
 
 /* n random elements to be packed; about a third of the trits are 0. */
