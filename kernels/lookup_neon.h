@@ -7,6 +7,7 @@
 #ifndef KERNELS_LOOKUP_NEON_H
 #define KERNELS_LOOKUP_NEON_H
 
+#include "kernels/gemv.h"
 #include "kernels/neon.h"
 #include "kernels/ternary2/codes.h"
 
@@ -51,6 +52,48 @@ static inline void lookup_widen(int32x4_t sum[4], const int16x8_t part[2])
         sum[2 * h] = vaddw_s16(sum[2 * h], vget_low_s16(part[h]));
         sum[2 * h + 1] = vaddw_high_s16(sum[2 * h + 1], part[h]);
     }
+}
+
+/* What differs between formats: bytes, columns and bytes of tables of a block. */
+struct lookup_format {
+    size_t block_bytes, table_bytes;
+    int block_cols;
+};
+
+/* One block of `panels` panels, `stride` bytes apart, onto 16-bit sums of 16 rows. */
+typedef void lookup_block_fn(int16x8_t sum[][2], const uint8_t *w, size_t stride,
+                             const int8_t *table, const int panels);
+
+/* v is (panels, 16): sums over `cols` columns. Inlined with its arguments as constants. */
+static inline __attribute__((always_inline)) void
+lookup_n(int32_t *v, const uint8_t *w, size_t stride, const int8_t *table, int cols,
+         const int panels, const struct lookup_format *f, lookup_block_fn *block_n)
+{
+    int32x4_t sum[GEMV_PANELS][4];
+
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            sum[p][j] = vdupq_n_s32(0);
+    for (int c = 0; c < cols; c += f->block_cols, w += f->block_bytes, table += f->table_bytes) {
+        int16x8_t part[GEMV_PANELS][2];
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++) {
+            for (size_t line = 0; line < f->block_bytes; line += 64)
+                __builtin_prefetch(w + (size_t)p * stride + GEMV_AHEAD + line);
+            part[p][0] = part[p][1] = vdupq_n_s16(0);
+        }
+        block_n(part, w, stride, table, panels);
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++)
+            lookup_widen(sum[p], part[p]);
+    }
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++)
+            vst1q_s32(v + PANEL_ROWS * p + 4 * j, sum[p][j]);
 }
 
 /* From columns of 16 rows, of {-1, 0, 1}, to codes as the tile for SDOT reads them. */

@@ -5,7 +5,6 @@
  * byte, to 120 and 96, before they are put together as 16 bits; a block's 16 groups are at most
  * 16 * 381 = 6096. Nothing is rounded. */
 #include "kernels/gemm.h"
-#include "kernels/gemv.h"
 #include "kernels/i8/tile.h"
 #include "kernels/lookup_neon.h"
 #include "kernels/lut/lut.h"
@@ -53,47 +52,22 @@ static inline __attribute__((always_inline)) void half_n(int16x8_t sum[][2], con
         lookup_merge(sum[p], lo[p], hi[p], BASE);
 }
 
-static inline __attribute__((always_inline)) void lookup_n(int32_t *v, const uint8_t *w,
-                                                           size_t stride, const int8_t *table,
-                                                           int cols, const int panels)
+static inline __attribute__((always_inline)) void
+block_n(int16x8_t sum[][2], const uint8_t *w, size_t stride, const int8_t *table, const int panels)
 {
-    int32x4_t sum[GEMV_PANELS][4];
-
-#pragma GCC unroll 2
-    for (int p = 0; p < panels; p++)
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++)
-            sum[p][j] = vdupq_n_s32(0);
-    for (int c = 0; c < cols; c += LUT_COLS, w += LUT_BYTES, table += TABLE_BYTES) {
-        int16x8_t part[GEMV_PANELS][2];
-#pragma GCC unroll 2
-        for (int p = 0; p < panels; p++) {
-            const uint8_t *ahead = w + (size_t)p * stride + GEMV_AHEAD;
-            __builtin_prefetch(ahead);
-            __builtin_prefetch(ahead + 64);
-            __builtin_prefetch(ahead + 128);
-            part[p][0] = part[p][1] = vdupq_n_s16(0);
-        }
-        half_n(part, w, stride, table, 0, panels);
-        half_n(part, w, stride, table, 1, panels);
-#pragma GCC unroll 2
-        for (int p = 0; p < panels; p++)
-            lookup_widen(sum[p], part[p]);
-    }
-#pragma GCC unroll 2
-    for (int p = 0; p < panels; p++)
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++)
-            vst1q_s32(v + PANEL_ROWS * p + 4 * j, sum[p][j]);
+    half_n(sum, w, stride, table, 0, panels);
+    half_n(sum, w, stride, table, 1, panels);
 }
+
+static const struct lookup_format format = { LUT_BYTES, TABLE_BYTES, LUT_COLS };
 
 static void lookup(int32_t *sums, const void *panel, size_t stride, const void *table, int cols,
                    int panels)
 {
     if (panels == GEMV_PANELS)
-        lookup_n(sums, panel, stride, table, cols, GEMV_PANELS);
+        lookup_n(sums, panel, stride, table, cols, GEMV_PANELS, &format, block_n);
     else
-        lookup_n(sums, panel, stride, table, cols, 1);
+        lookup_n(sums, panel, stride, table, cols, 1, &format, block_n);
 }
 
 static const struct gemv_ops gemv_neon = {
