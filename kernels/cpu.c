@@ -9,6 +9,7 @@ const struct cpu_feature cpu_features[] = {
     { CPU_AVXVNNI, "avxvnni", "AVX-VNNI" },
     { CPU_AVX512BW, "avx512bw", "AVX-512 F, BW, DQ, VL" },
     { CPU_AVX512VNNI, "avx512vnni", "AVX-512 VNNI" },
+    { CPU_AMX, "amx", "AMX-TILE, AMX-INT8" },
     { CPU_NEON, "neon", "Advanced SIMD" },
     { CPU_DOTPROD, "dotprod", "SDOT, UDOT" },
     { CPU_I8MM, "i8mm", "SMMLA, USMMLA" },
@@ -17,6 +18,8 @@ const struct cpu_feature cpu_features[] = {
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct registers {
     uint32_t eax, ebx, ecx, edx;
@@ -44,6 +47,14 @@ static int has(uint32_t word, unsigned bit)
     return word >> bit & 1;
 }
 
+/* Tiles are large, and Linux saves them for processes that have asked (since 5.16). */
+static int tiles_granted(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
 unsigned cpu_detect(void)
 {
     const struct registers l1 = cpuid(1, 0), l7 = cpuid(7, 0), l7b = cpuid(7, 1);
@@ -63,6 +74,9 @@ unsigned cpu_detect(void)
         cpu |= CPU_AVX512BW;
     if ((cpu & CPU_AVX512BW) && has(l7.ecx, 11))
         cpu |= CPU_AVX512VNNI;
+    if ((cpu & CPU_AVX512VNNI) && (xcr0 & 0x60000) == 0x60000 && has(l7.edx, 24) &&
+        has(l7.edx, 25) && tiles_granted())
+        cpu |= CPU_AMX;
     return cpu;
 }
 

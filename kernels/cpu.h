@@ -15,6 +15,7 @@ enum {
     CPU_NEON = 1u << 4, /* with FP16 conversion */
     CPU_DOTPROD = 1u << 5,
     CPU_I8MM = 1u << 6,
+    CPU_AMX = 1u << 7, /* tiles of int8, which Linux has granted */
 };
 
 struct cpu_feature {
@@ -24,7 +25,7 @@ struct cpu_feature {
 };
 extern const struct cpu_feature cpu_features[]; /* bit 0 at the end */
 
-/* CPU_* bits of this machine. */
+/* CPU_* bits of this machine. Asks Linux for AMX's tiles, for the whole process. */
 unsigned cpu_detect(void);
 
 /* The CPU's own name, e.g. "AMD EPYC-Milan Processor"; "unknown" where it has none. */

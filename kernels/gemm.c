@@ -39,6 +39,19 @@ static int least(size_t a, size_t b)
     return (int)(a < b ? a : b);
 }
 
+static size_t word_of(const struct gemm_ops *ops)
+{
+    return ops->word ? ops->word : GEMM_WORD;
+}
+
+/* A token's n columns, packed. */
+static size_t packed_x(const struct gemm_ops *ops, int n)
+{
+    const size_t word = word_of(ops), bytes = (size_t)n * ops->x_size;
+
+    return (bytes + word - 1) / word * word;
+}
+
 /* Parts of equal size, none larger than `most`, in whole units. */
 static int equal_part(int total, int most, int unit)
 {
@@ -57,7 +70,7 @@ struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens)
     const int unit = ops->family->block_cols;
     const int columns = (int)(w / (PANEL_ROWS * ops->w_size)) / unit * unit;
     struct gemm_blocks block = { .cols = equal_part(cols, columns > unit ? columns : unit, unit) };
-    const int most = (int)(x / ((size_t)block.cols * ops->x_size)) / ops->tokens * ops->tokens;
+    const int most = (int)(x / packed_x(ops, block.cols)) / ops->tokens * ops->tokens;
 
     block.tokens = equal_part(tokens, most > ops->tokens ? most : ops->tokens, ops->tokens);
     return block;
@@ -132,8 +145,22 @@ static int tile_begin(int tokens, int tiles, int i)
     return (int)((int64_t)tokens * i / tiles);
 }
 
+/* Rows of AMX's tiles: GEMM_ROW columns of one token, then of the next. */
+static void pack_rows(char *to, const struct call *call, int token, int tokens, int k, int n)
+{
+    const size_t stride = (size_t)call->x->stride, bytes = (size_t)n;
+    const int8_t *from = call->x->q8 + (size_t)token * stride + (size_t)k;
+
+    for (size_t i = 0; i < bytes; i += GEMM_ROW)
+        for (int t = 0; t < tokens; t++, to += GEMM_ROW) {
+            const size_t part = bytes - i < GEMM_ROW ? bytes - i : GEMM_ROW;
+            memcpy(to, from + (size_t)t * stride + i, part);
+            memset(to + part, 0, GEMM_ROW - part);
+        }
+}
+
 /* The words of `tokens` tokens' columns [k, k + n): a column's side by side. */
-static void pack_tile(uint32_t *to, const struct call *call, int token, int tokens, int k, int n)
+static void pack_words(uint32_t *to, const struct call *call, int token, int tokens, int k, int n)
 {
     const size_t stride = (size_t)call->x->stride, at = (size_t)token * stride + (size_t)k;
 
@@ -162,8 +189,11 @@ static void pack_part(const struct call *call, const struct part *part, char *pa
     for (int i = 0; i < tiles; i++) {
         const int begin = tile_begin(part->tokens, tiles, i);
         const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
-        char *to = packed + (size_t)begin * (size_t)part->n * call->ops->x_size;
-        pack_tile((uint32_t *)(void *)to, call, part->token + begin, tokens, part->k, part->n);
+        char *to = packed + (size_t)begin * packed_x(call->ops, part->n);
+        if (word_of(call->ops) == GEMM_ROW)
+            pack_rows(to, call, part->token + begin, tokens, part->k, part->n);
+        else
+            pack_words((uint32_t *)(void *)to, call, part->token + begin, tokens, part->k, part->n);
     }
 }
 
@@ -185,7 +215,7 @@ static void one_panel(const struct call *call, const struct part *part, int pane
     for (int i = 0; i < tiles; i++) {
         const int begin = tile_begin(part->tokens, tiles, i);
         const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
-        const char *x = part->packed + (size_t)begin * (size_t)part->n * call->ops->x_size;
+        const char *x = part->packed + (size_t)begin * packed_x(call->ops, part->n);
         fetch(next, next_bytes, i, tiles);
         one_tile(call, part, panel * PANEL_ROWS, w, x, part->token + begin, tokens);
     }
@@ -238,4 +268,6 @@ void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wm
             pack_part(&call, &part, packed);
             all_panels(&call, &part);
         }
+    if (ops->end)
+        ops->end();
 }

@@ -17,10 +17,11 @@
 #include "kernels/kernel.h"
 
 enum {
-    GEMM_TOKENS_MAX = 24,         /* of a register tile */
+    GEMM_TOKENS_MAX = 32,         /* of a register tile */
     GEMM_W_BYTES = 32 * 1024,     /* of an unpacked panel's block at most, on the stack */
     GEMM_X_BYTES = 512 * 1024,    /* of packed activations at most, on the stack */
-    GEMM_WORD = sizeof(uint32_t), /* packed activations: a word is 1 f32, 2 int16 or 4 int8 */
+    GEMM_WORD = sizeof(uint32_t), /* packed activations: 1 f32, 2 int16 or 4 int8, or ... */
+    GEMM_ROW = 64,                /* ... 64 int8: a row of AMX's tiles */
 };
 
 struct gemm_ops {
@@ -31,11 +32,13 @@ struct gemm_ops {
     /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. NULL: the
      * tile reads packed weights where they lie. */
     void (*unpack)(void *w, const void *panel, int k, int n);
+    size_t word; /* GEMM_WORD or GEMM_ROW; the last may be part of zeros. 0: GEMM_WORD */
     /* c[t][r] (+)= sum over n columns, t < tokens, r < PANEL_ROWS, c's tokens ldc elements apart.
-     * c is int32 where activations are int8. x is (n * x_size / GEMM_WORD, tokens) words. fresh: c
+     * c is int32 where activations are int8. x is (n * x_size / word, tokens) words. fresh: c
      * holds nothing yet. */
     void (*tile)(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh);
-    int offset; /* codes are too high by this: so many times the token's sum is taken off */
+    int offset;        /* codes are too high by this: so many times the token's sum is taken off */
+    void (*end)(void); /* of a thread, after its last tile; NULL: nothing */
 };
 
 /* Sizes of a core's caches that the blocks are cut for, in bytes; 0: unknown, stays as it is. Set

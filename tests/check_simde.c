@@ -13,6 +13,6 @@ int main(int argc, char **argv)
     static check_group *const groups[] = { check_isas, check_gemv, check_gemm,
                                            check_act,  check_roof, NULL };
 
-    check_emulates(CPU_AVX2 | CPU_AVXVNNI | CPU_AVX512BW | CPU_AVX512VNNI, "SIMDe");
+    check_emulates(CPU_AVX2 | CPU_AVXVNNI | CPU_AVX512BW | CPU_AVX512VNNI | CPU_AMX, "SIMDe");
     return check_main(argc, argv, groups);
 }

@@ -8,6 +8,7 @@
 #include "kernels/panel.h"
 
 gemv_fn i8_gemv_c, i8_gemv_avx2, i8_gemv_avxvnni, i8_gemv_avx512bw, i8_gemv_avx512vnni;
+gemm_fn i8_gemm_amx;
 gemm_fn i8_gemm_c, i8_gemm_avx2, i8_gemm_avxvnni, i8_gemm_avx512bw, i8_gemm_avx512vnni;
 gemv_fn i8_gemv_neon;
 gemm_fn i8_gemm_neon, i8_gemm_i8mm;
@@ -100,6 +101,9 @@ void i8_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, in
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+#ifdef KERNELS_AMX
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, i8_gemv_avx512vnni, i8_gemm_amx },
+#endif
     { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, i8_gemv_avx512vnni, i8_gemm_avx512vnni },
     { "avx512bw", CPU_AVX512BW, i8_gemv_avx512bw, i8_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, i8_gemv_avxvnni, i8_gemm_avxvnni },

@@ -12,6 +12,7 @@
 #include "kernels/ternary2/codes.h"
 
 gemv_fn lut_gemv_c, lut_gemv_avx2;
+gemm_fn lut_gemm_amx;
 gemm_fn lut_gemm_c, lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni;
 gemv_fn lut_gemv_neon;
 gemm_fn lut_gemm_neon, lut_gemm_i8mm;
@@ -127,6 +128,9 @@ void lut_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, i
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+#ifdef KERNELS_AMX
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx2, lut_gemm_amx },
+#endif
     { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx2, lut_gemm_avx512vnni },
     { "avx512bw", CPU_AVX512BW, lut_gemv_avx2, lut_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, lut_gemv_avx2, lut_gemm_avxvnni },

@@ -10,7 +10,7 @@
 #include "kernels/ternary2/codes_avx2.h"
 
 gemv_fn lut_gemv_avx2;
-gemm_fn lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni;
+gemm_fn lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni, lut_gemm_amx;
 
 /* A step is two groups, one in each half of a vector. WIDEN blocks of 8 groups in a half add at
  * most 10 * 8 * 381 = 30480 < 2^15 to a 16-bit sum. */
@@ -173,3 +173,11 @@ void lut_gemm_avx512vnni(float *y, int ldy, const struct wmat *w, const struct a
 {
     codes_gemm(&gemm_avx2, codes_tile_avx512vnni, CODES_TOKENS_AVX512, y, ldy, w, x, first, last);
 }
+
+#ifdef KERNELS_AMX
+void lut_gemm_amx(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                  int last)
+{
+    codes_gemm_amx(&gemm_avx2, y, ldy, w, x, first, last);
+}
+#endif

@@ -7,7 +7,7 @@ roof_read_fn roof_read_c, roof_read_avx2, roof_read_avx512bw, roof_read_neon;
 roof_compute_fn roof_f32_c, roof_f32_avx2, roof_f32_avx512bw;
 roof_compute_fn roof_i8_c, roof_i8_avx2, roof_i8_avx512bw;
 roof_compute_fn roof_ternary_avx2, roof_ternary_avx512bw;
-roof_compute_fn roof_dpbusd_avxvnni, roof_dpbusd_avx512vnni;
+roof_compute_fn roof_dpbusd_avxvnni, roof_dpbusd_avx512vnni, roof_i8_amx;
 roof_compute_fn roof_f32_neon, roof_i8_neon, roof_i8_i8mm;
 
 uint64_t roof_read_c(const void *data, size_t bytes, int streams, size_t prefetch)
@@ -70,6 +70,10 @@ uint64_t roof_i8_c(uint64_t rounds)
 
 const struct roof_kernels roof_kernels[] = {
 #if defined(__x86_64__)
+#ifdef KERNELS_AMX
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, roof_read_avx512bw, roof_f32_avx512bw,
+      roof_i8_amx, roof_i8_amx, 12 * 16 * 2, 4 * 16 * 16 * 64 * 2, 4 * 16 * 16 * 64 * 2 },
+#endif
     { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, roof_read_avx512bw, roof_f32_avx512bw,
       roof_dpbusd_avx512vnni, roof_dpbusd_avx512vnni, 12 * 16 * 2, 12 * 64 * 2, 12 * 64 * 2 },
     { "avx512bw", CPU_AVX512BW, roof_read_avx512bw, roof_f32_avx512bw, roof_i8_avx512bw,

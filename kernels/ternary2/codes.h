@@ -12,9 +12,10 @@
 
 enum {
     CODES_GROUP = 4,
-    CODES_BLOCK_MAX = 48,    /* columns of a family's block */
-    CODES_TOKENS_AVX2 = 6,   /* of the tile at most, on vectors of 256 bits */
-    CODES_TOKENS_AVX512 = 12 /* and of 512 */
+    CODES_BLOCK_MAX = 48,     /* columns of a family's block */
+    CODES_TOKENS_AVX2 = 6,    /* of the tile at most, on vectors of 256 bits */
+    CODES_TOKENS_AVX512 = 12, /* and of 512 */
+    CODES_TOKENS_AMX = 32,
 };
 
 static inline size_t codes_at(int row, int col)
@@ -27,7 +28,8 @@ static inline size_t codes_at(int row, int col)
 typedef void codes_tile_fn(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
                            bool fresh);
 codes_tile_fn codes_tile_c, codes_tile_avx2, codes_tile_avxvnni, codes_tile_avx512bw,
-    codes_tile_avx512vnni;
+    codes_tile_avx512vnni, codes_tile_amx;
+void codes_end_amx(void); /* gemm_ops.end of the last */
 
 /* GEMM of a family that unpacks to codes, by one of the tiles. */
 static inline void codes_gemm(const struct gemm_ops *ops, codes_tile_fn *tile, int tokens, float *y,
@@ -39,6 +41,17 @@ static inline void codes_gemm(const struct gemm_ops *ops, codes_tile_fn *tile, i
     with_tile.tile = tile;
     with_tile.tokens = tokens;
     gemm_blocked(&with_tile, y, ldy, w, x, first, last);
+}
+
+/* The same by AMX's tile, which wants its activations in rows. */
+static inline void codes_gemm_amx(const struct gemm_ops *ops, float *y, int ldy,
+                                  const struct wmat *w, const struct acts *x, int first, int last)
+{
+    struct gemm_ops with_rows = *ops;
+
+    with_rows.word = GEMM_ROW;
+    with_rows.end = codes_end_amx;
+    codes_gemm(&with_rows, codes_tile_amx, CODES_TOKENS_AMX, y, ldy, w, x, first, last);
 }
 
 /* GEMV in C: unpacks block after block, by ops->unpack. */

@@ -12,6 +12,7 @@
 
 gemv_fn ternary2_gemv_c, ternary2_gemv_avx2, ternary2_gemv_avxvnni, ternary2_gemv_avx512bw,
     ternary2_gemv_avx512vnni;
+gemm_fn ternary2_gemm_amx;
 gemm_fn ternary2_gemm_c, ternary2_gemm_avx2, ternary2_gemm_avxvnni, ternary2_gemm_avx512bw,
     ternary2_gemm_avx512vnni;
 gemv_fn ternary2_gemv_neon;
@@ -140,6 +141,9 @@ void ternary2_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts 
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+#ifdef KERNELS_AMX
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, ternary2_gemv_avx512vnni, ternary2_gemm_amx },
+#endif
     { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, ternary2_gemv_avx512vnni,
       ternary2_gemm_avx512vnni },
     { "avx512bw", CPU_AVX512BW, ternary2_gemv_avx512bw, ternary2_gemm_avx512bw },

@@ -12,6 +12,7 @@
 #include "kernels/ternary5/ternary5.h"
 
 gemv_fn ternary5_gemv_c, ternary5_gemv_avx2;
+gemm_fn ternary5_gemm_amx;
 gemm_fn ternary5_gemm_c, ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw,
     ternary5_gemm_avx512vnni;
 gemv_fn ternary5_gemv_neon;
@@ -138,6 +139,9 @@ void ternary5_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts 
 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
+#ifdef KERNELS_AMX
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx2, ternary5_gemm_amx },
+#endif
     { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx2, ternary5_gemm_avx512vnni },
     { "avx512bw", CPU_AVX512BW, ternary5_gemv_avx2, ternary5_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, ternary5_gemv_avx2, ternary5_gemm_avxvnni },

@@ -10,7 +10,8 @@
 #include "kernels/ternary5/ternary5.h"
 
 gemv_fn ternary5_gemv_avx2;
-gemm_fn ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw, ternary5_gemm_avx512vnni;
+gemm_fn ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw, ternary5_gemm_avx512vnni,
+    ternary5_gemm_amx;
 
 /* A step is two groups, one in each half of a vector, and four vectors of tables. WIDEN blocks of 4
  * groups in a half add at most 12 * 4 * 635 = 30480 < 2^15 to a 16-bit sum. */
@@ -183,3 +184,11 @@ void ternary5_gemm_avx512vnni(float *y, int ldy, const struct wmat *w, const str
 {
     codes_gemm(&gemm_avx2, codes_tile_avx512vnni, CODES_TOKENS_AVX512, y, ldy, w, x, first, last);
 }
+
+#ifdef KERNELS_AMX
+void ternary5_gemm_amx(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                       int last)
+{
+    codes_gemm_amx(&gemm_avx2, y, ldy, w, x, first, last);
+}
+#endif
