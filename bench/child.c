@@ -28,16 +28,12 @@ struct watch *child_watch(int fd)
  * read, on this machine. -1: not known. */
 static int64_t oom_kills(void)
 {
-    char cgroup[PATHS_MAX], path[PATHS_MAX + 64];
+    char path[PATHS_MAX];
     int64_t count = -1;
 
-    if (!sysfs_field_text("", "/proc/self/cgroup", "0:", cgroup, sizeof cgroup) &&
-        cgroup[0] == ':') {
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.events",
-                 strcmp(cgroup, ":/") ? cgroup + 1 : "");
-        if (!sysfs_field("", path, "oom_kill", &count))
-            return count;
-    }
+    if (!sysfs_cgroup("", "memory.events", path, sizeof path) &&
+        !sysfs_field("", path, "oom_kill", &count))
+        return count;
     return sysfs_field("", "/proc/vmstat", "oom_kill", &count) ? -1 : count;
 }
 

@@ -69,12 +69,11 @@ static void doctor_steal(struct doctor *d)
 /* The CPU time that the cgroup of this process grants, v2 or v1. */
 static void doctor_cpu_limit(struct doctor *d)
 {
-    char group[256], path[300], text[80];
+    char path[300], text[80];
     int64_t quota = -1, period = 0;
-    int error = sysfs_field_text(d->sysroot, "/proc/self/cgroup", "0:", group, sizeof group);
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max",
-             error ? "" : group + strspn(group, ":"));
-    error = sysfs_text(d->sysroot, path, text, sizeof text);
+    int error = sysfs_cgroup(d->sysroot, "cpu.max", path, sizeof path);
+    if (!error)
+        error = sysfs_text(d->sysroot, path, text, sizeof text);
     if (error) { /* v1, or v2 beside it without controllers */
         snprintf(path, sizeof path, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
         error = sysfs_int64(d->sysroot, path, &quota);

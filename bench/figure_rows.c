@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/flags.h"
 #include "bench/power_rows.h"
 #include "bench/rows.h"
 #include "harness/stats.h"
@@ -149,22 +150,68 @@ static const struct column noise_columns[] = {
     { "from_s", "from s", "%.3f" },       { "what", "what", "%s" },
     { "format", "format", "%s" },         { "phase", "phase", "%s" },
     { "round", "round", "%g" },           { "time_ns", "time", "ns" },
-    { "of_median", "of median", "%.3f" }, { "steal_ticks", "steal ticks", "%g" },
-    { "provenance", "provenance", "%s" }, { NULL, NULL, NULL },
+    { "provenance", "provenance", "%s" }, { "of_median", "of median", "%.3f" },
+    { "flags", "flags", "%s" },           { NULL, NULL, NULL },
 };
+enum { NOISE_STORED = 7 }; /* of the columns; the others are computed */
 
 static const char noise_sql[] =
     "SELECT (s.start_ns - (SELECT min(start_ns) FROM sample JOIN cell ON cell.id = sample.cell "
     "WHERE run = ?1)) * 1e-9, c.kind || coalesce(' ' || c.model, '') || coalesce(' ' || c.format, "
     "' ' || c.item, '') || coalesce(' ' || c.phase, ''), coalesce(c.format, c.kind), c.phase, "
-    "s.round, s.time_ns, NULL, (SELECT value FROM reading WHERE sample = s.id AND channel = "
-    "'steal_ticks'), c.provenance, c.id FROM sample s JOIN cell c ON c.id = s.cell WHERE c.run = "
-    "?1 "
-    "AND s.round >= 0 ORDER BY s.start_ns";
+    "s.round, s.time_ns, c.provenance, s.id, c.id FROM sample s JOIN cell c ON c.id = s.cell WHERE "
+    "c.run = ?1 AND s.round >= 0 ORDER BY s.start_ns";
+
+/* What its samples need to know of a cell: the cells of a run take turns. */
+struct noise_cell {
+    int64_t id;
+    int n;
+    double median;
+    struct flagged *flagged; /* (n) */
+};
+
+struct noise_cells {
+    int count;
+    struct noise_cell *cell;
+};
+
+static const struct noise_cell *cell_of(struct noise_cells *cells, sqlite3 *db, int64_t id)
+{
+    for (int i = 0; i < cells->count; i++)
+        if (cells->cell[i].id == id)
+            return &cells->cell[i];
+    struct noise_cell *more =
+        realloc(cells->cell, ((size_t)cells->count + 1) * sizeof *cells->cell);
+    if (!more)
+        return NULL;
+    cells->cell = more;
+    struct noise_cell *cell = &more[cells->count++];
+    *cell = (struct noise_cell){ .id = id };
+    double *ns = rows_samples(db, id, &cell->n);
+    cell->median = cell->n ? stats_median(ns, cell->n) : NAN;
+    free(ns);
+    cell->flagged = flags_read(db, id, &cell->n);
+    return cell;
+}
+
+static void computed(json_t *row, const struct noise_cell *cell, int64_t sample)
+{
+    char text[200] = "";
+    bool known = false;
+
+    for (int i = 0; i < cell->n; i++)
+        if (cell->flagged[i].sample == sample) {
+            known = cell->flagged[i].known != 0;
+            flags_text(cell->flagged[i].flags, text, sizeof text);
+        }
+    json_object_set_new(row, "of_median", table_real(number(row, "time_ns") / cell->median));
+    json_object_set_new(row, "flags", known ? json_string(text) : json_null());
+}
 
 static json_t *noise_rows(sqlite3 *db, int64_t run)
 {
     json_t *rows = json_array();
+    struct noise_cells cells = { 0, NULL };
     sqlite3_stmt *s = NULL;
 
     if (sqlite3_prepare_v2(db, noise_sql, -1, &s, NULL)) {
@@ -173,10 +220,10 @@ static json_t *noise_rows(sqlite3 *db, int64_t run)
     }
     sqlite3_bind_int64(s, 1, run);
     while (sqlite3_step(s) == SQLITE_ROW) {
+        const struct noise_cell *cell =
+            cell_of(&cells, db, sqlite3_column_int64(s, NOISE_STORED + 1));
         json_t *row = json_object();
-        int n;
-        double *ns = rows_samples(db, sqlite3_column_int64(s, 9), &n);
-        for (int i = 0; noise_columns[i].title; i++) {
+        for (int i = 0; i < NOISE_STORED; i++) {
             const int type = sqlite3_column_type(s, i);
             json_object_set_new(row, noise_columns[i].member,
                                 type == SQLITE_NULL      ? json_null()
@@ -184,14 +231,14 @@ static json_t *noise_rows(sqlite3 *db, int64_t run)
                                 : type == SQLITE_INTEGER ? json_integer(sqlite3_column_int64(s, i))
                                                          : table_real(sqlite3_column_double(s, i)));
         }
-        if (n)
-            json_object_set_new(
-                row, "of_median",
-                table_real(sqlite3_column_double(s, 5) / stats_summary(ns, n).median));
-        free(ns);
+        if (cell)
+            computed(row, cell, sqlite3_column_int64(s, NOISE_STORED));
         json_array_append_new(rows, row);
     }
     sqlite3_finalize(s);
+    for (int i = 0; i < cells.count; i++)
+        free(cells.cell[i].flagged);
+    free(cells.cell);
     return rows;
 }
 
@@ -209,7 +256,8 @@ static const struct figure {
     { "batch", batch_rows, batch_columns,
       "Tokens a second of all sequences together, by their number." },
     { "noise", noise_rows, noise_columns,
-      "Every sample by the second at which it began, beside the median of its cell." },
+      "Every sample by the second at which it began, beside the median of its cell, and what "
+      "disturbed it: the limits are those of the method." },
 };
 
 static const struct figure *find(const char *name)

@@ -21,9 +21,9 @@ struct loaded {
     float *logits;
     int *token, *sequence; /* (max_tokens) */
     uint64_t random;
-    struct reading rss_peak;
-    struct locality locality; /* of the layers' matrices and the head */
-    char why[300];            /* why it could not be built, or is wrong */
+    struct reading rss_peak, huge_share; /* huge_share: of the weights */
+    struct locality locality;            /* of the layers' matrices and the head */
+    char why[300];                       /* why it could not be built, or is wrong */
     const char *status;
     char region[80]; /* the workload's name: model, format, test */
 };
@@ -170,6 +170,7 @@ static void load(struct run *run, struct loaded *l, const struct pass_spec *spec
     l->status = "ok";
     find_pages(l, run->pool);
     l->rss_peak = memory_read(sysroot).rss_peak_bytes;
+    l->huge_share = memory_huge_share(sysroot, l->model->memory, l->model->memory_bytes);
     if (!reset || before.reason || l->rss_peak.reason)
         l->rss_peak = (struct reading){ .reason = "VmHWM could not be reset or read" };
     else
@@ -235,6 +236,8 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
                 "sum over the shape: activations of a pass, for the most tokens and all threads");
     run_value(run, cell, "rss_peak_bytes", l->rss_peak.value, "B", PROVENANCE_MEASURED, why);
     run_locality(run, cell, &l->locality);
+    run_value(run, cell, "huge_page_share", l->huge_share.value, "1", PROVENANCE_COUNTED,
+              l->huge_share.reason);
     run_value(run, cell, "zero_share", m->zero_share, "1", PROVENANCE_MEASURED,
               m->family->element == ELEMENT_TRIT ? NULL : "not a ternary format");
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/energy_rows.h"
+#include "bench/flags.h"
 #include "bench/profile.h"
 #include "bench/roofline.h"
 #include "bench/simulate.h"
@@ -234,6 +235,7 @@ static void finish_row(json_t *row, sqlite3 *db, sqlite3_stmt *statement, const 
 
     remark(t->n, share, overhead_share(db, sqlite3_column_int64(statement, 0), t->summary.median),
            text);
+    flags_member(row, db, sqlite3_column_int64(statement, 0));
     copy_column(row, statement, "reason");
     json_object_set_new(row, "note", text[0] ? json_string(text) : json_null());
     json_object_set_new(row, "machine", json_string(machine));
@@ -418,9 +420,9 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
         "n_depth",         "batch",  "parallel", "threads", "status",   "provenance",
         "layers_resident", "layers", "kv",       "head",    NULL
     };
-    static const char *const values[] = { "weights_bytes",    "kv_bytes",   "scratch_bytes",
-                                          "rss_peak_bytes",   "zero_share", "experts_read",
-                                          "local_page_share", NULL };
+    static const char *const values[] = { "weights_bytes",    "kv_bytes",        "scratch_bytes",
+                                          "rss_peak_bytes",   "zero_share",      "experts_read",
+                                          "local_page_share", "huge_page_share", NULL };
     json_t *row = json_object(), *source = json_object();
     const struct roofline roofline = roofline_of(db, cell_id(cell));
     struct times t = times_of(db, cell_id(cell));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "bench/flags.h"
 #include "bench/run_energy.h"
 #include "harness/counters/counters.h"
 #include "kernels/cpu.h"
@@ -205,6 +206,13 @@ int run_close_block(struct run *run)
     return run->broken ? 2 : run_stop ? RUN_STOPPED : run->failed;
 }
 
+static void warn(void *arg, const char *line)
+{
+    const struct run *run = arg;
+
+    fprintf(stderr, "tritbench %s: %s\n", run->command, line);
+}
+
 int run_close(struct run *run)
 {
     char why[400];
@@ -212,6 +220,7 @@ int run_close(struct run *run)
 
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
+    flags_warn(store_db(run->store), run->id, warn, run);
     if (store_run_end(run->store, run->id,
                       run_stop                     ? "interrupted"
                       : run->failed || run->broken ? "failed"

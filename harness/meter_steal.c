@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What others took: ticks that the hypervisor gave to other guests (steal) and ticks in which any
- * CPU of this machine was busy, this process included (less cpu_time_us of `sched`: the others).
- * A tick is 1 / sysconf(_SC_CLK_TCK) s, so short samples see 0 or 1. */
+ * What others took: ticks that the hypervisor gave to other guests (steal), ticks in which any CPU
+ * of this machine was busy, this process included, and what is left of these without this process's
+ * own CPU time. A tick is 1 / sysconf(_SC_CLK_TCK) s, so short samples see 0 or 1, and the rest can
+ * be some ticks below 0: own time is exact, and ticks come whole. */
 #include "harness/meter.h"
 
 #include <errno.h>
@@ -17,8 +18,9 @@
 static const struct channel channels[] = {
     { "steal_ticks", "tick", PROVENANCE_COUNTED },
     { "busy_ticks", "tick", PROVENANCE_COUNTED },
+    { "others_cpu_us", "us", PROVENANCE_COUNTED },
 };
-enum { CHANNELS = sizeof channels / sizeof channels[0] };
+enum { STEAL, BUSY, OTHERS, CHANNELS };
 
 struct steal {
     int fd;
@@ -81,17 +83,22 @@ static void steal_stop(void *state, struct reading *readings)
 
     load_read(s->fd, &now);
     if (!s->before.known || !now.known) {
-        readings[0] = readings[1] =
-            (struct reading){ .value = NAN, .reason = "/proc/stat could not be read" };
+        for (int i = 0; i < CHANNELS; i++)
+            readings[i] =
+                (struct reading){ .value = NAN, .reason = "/proc/stat could not be read" };
         return;
     }
-    readings[0] = difference(s->before.steal, now.steal, "/proc/stat: steal went back");
-    readings[1] = difference(s->before.busy, now.busy, "/proc/stat: busy went back");
+    readings[STEAL] = difference(s->before.steal, now.steal, "/proc/stat: steal went back");
+    readings[BUSY] = difference(s->before.busy, now.busy, "/proc/stat: busy went back");
+    readings[OTHERS] = readings[BUSY];
+    if (!readings[OTHERS].reason)
+        readings[OTHERS].value = readings[BUSY].value * 1e6 / (double)sysconf(_SC_CLK_TCK) -
+                                 1e-3 * (double)(now.own_ns - s->before.own_ns);
 }
 
 const struct meter meter_steal = {
     .name = "steal",
-    .what = "CPU ticks that the hypervisor took, and busy ticks of all CPUs (/proc/stat)",
+    .what = "CPU time that the hypervisor took, and other processes (/proc/stat)",
     .channels = channels,
     .channel_count = CHANNELS,
     .open = steal_open,

@@ -158,6 +158,18 @@ int sysfs_field(const char *sysroot, const char *path, const char *key, int64_t 
     return 0;
 }
 
+int sysfs_cgroup(const char *sysroot, const char *file, char *path, size_t size)
+{
+    char group[256];
+    const int error = sysfs_field_text(sysroot, "/proc/self/cgroup", "0:", group, sizeof group);
+    int n;
+
+    if (error || group[0] != '/')
+        return error ? error : -ENOENT;
+    n = snprintf(path, size, "/sys/fs/cgroup%s/%s", group[1] ? group : "", file);
+    return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
 static int is_visible(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';

@@ -19,6 +19,10 @@ int sysfs_field(const char *sysroot, const char *path, const char *key, int64_t 
 int sysfs_field_text(const char *sysroot, const char *path, const char *key, char *text,
                      size_t size);
 
+/* Where this process's cgroup of version 2 has `file`: "/sys/fs/cgroup/a/b/FILE". 0; -ENOENT where
+ * it is in none; -ENAMETOOLONG. */
+int sysfs_cgroup(const char *sysroot, const char *file, char *path, size_t size);
+
 /* The names in a directory, but for those that begin with a dot, numbers in them in order of their
  * values. How many; -errno; -E2BIG: more than max, or one that does not fit. */
 enum { SYSFS_NAME_MAX = 64 };

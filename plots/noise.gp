@@ -3,8 +3,8 @@ in = ARG1; out = ARG2; subtitle = ARG3; foot = ARG4; height = 480
 heading = "Noise: every sample by the median of its cell"
 load system('dirname "'.ARG0.'"')."/style.gp"
 
-# Columns: 1 from (s), 2 what, 3 steal: a tick or more went to other guests while the sample ran,
-# 4 format or roof, 5 time by median, 8 provenance.
+# Columns: 1 from (s), 2 what, 3 flagged: something disturbed the sample, 4 format or roof, 5 time by
+# median, 8 provenance.
 all_formats = "f16 i8 ternary2 ternary5 lut roof"
 tint(f) = f eq "roof" ? 0x999999 : f eq "ternary5" ? 0xCC79A7 : f eq "lut" ? 0xE69F00 : colour(f)
 called(f) = f eq "roof" || f eq "ternary5" || f eq "lut" ? f : name(f)
@@ -14,8 +14,8 @@ do for [f in all_formats] {
     stats in using (strcol(4) eq f) nooutput
     if (STATS_sum > 0) { shown = shown." ".f }
 }
-stats in using (strcol(3) eq "steal") nooutput
-stolen = STATS_sum
+stats in using (strcol(3) eq "flagged") nooutput
+flagged = STATS_sum
 @whole_width
 set tmargin at screen 0.79; set bmargin at screen 0.29
 set xlabel "seconds since the first sample" textcolor rgb ink
@@ -26,7 +26,7 @@ eval titled("time / median")
 set key at graph 1, 1.15 right top horizontal
 @noted
 plot 1 notitle with lines lw 1.5 lc rgb ink, \
-    in using 1:(strcol(3) eq "steal" ? $5 : NaN) title (stolen > 0 ? "steal" : "") \
+    in using 1:(strcol(3) eq "flagged" ? $5 : NaN) title (flagged > 0 ? "flagged" : "") \
         with points pt 6 ps 2 lw 1 lc rgb ink, \
     for [f in shown] in using 1:(strcol(4) eq f ? $5 : NaN) title called(f) \
         with points pt shape(f) lc rgb tint(f)

@@ -49,6 +49,7 @@ noted = 'set label 4 foot noenhanced at screen 0.02, 64.0 / height textcolor rgb
 
 stats in using 5 name "value" nooutput
 stats in using (column(11) > $9 ? $11 : $9 > 1 ? $9 : 1) name "ratio" nooutput
+if (!exists("ratio_max")) { ratio_max = 1 } # nothing to compare with
 in_paper = ""; in_here = ""; hollow = ""
 do for [f in formats] {
     stats in using (strcol(3) eq "paper" && strcol(4) eq f) nooutput

@@ -304,7 +304,7 @@ while read -r check; do
     }
 done <<END
 update period, powercap: package-0|pass|mean [0-9.]* ms, 95%
-advances, powercap: package-1|pass|in 1.00
+advances, powercap: package-1|pass|in 1.0
 wrap, powercap: package-0/dram|pass|65713 J; at 1500 W
 power, idle|pass|1[0-9.]* J, standard uncertainty
 power, all threads, FMA|pass
