@@ -10,6 +10,7 @@
 #include "bench/command.h"
 #include "bench/names.h"
 #include "bench/rows.h"
+#include "bench/schedule.h"
 
 enum { WORDS_MAX = 256 };
 
@@ -65,6 +66,7 @@ int cmd_block(int argc, char **argv)
     if (argc != 4)
         return run_refuse("block", "want DB RUN POSITION FD");
     const int64_t id = strtoll(argv[1], NULL, 10);
+    schedule_claim_block(argv[0], id);
     if (read_place(argv[0], id, atoi(argv[2]), &place))
         return 2;
     const int count = option_split(place.arguments, place.command, words, WORDS_MAX);

@@ -41,15 +41,11 @@ static void adjust(void *arg, struct run *run, int position, struct block *block
 /* The schedule: new, or as an earlier process has left it. */
 static void schedule_models(struct run *run, struct progress *p)
 {
-    const int count = schedule_count(run);
-
-    p->plan.count = 0;
-    if (count == 1) {
+    if (schedule_count(run) == 1) {
         paper_plan_make(&p->plan, run, &p->rates);
         schedule_add(run, p->plan.blocks, p->plan.count, (int)run->config->invocations);
-    } else {
-        p->plan.count = schedule_blocks(run, 1, p->plan.blocks, PAPER_BLOCKS_MAX);
     }
+    p->plan.count = schedule_blocks(run, 1, p->plan.blocks, PAPER_BLOCKS_MAX);
     paper_plan_print(run, &p->plan, &p->rates);
 }
 

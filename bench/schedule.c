@@ -7,31 +7,66 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "bench/child.h"
 #include "bench/rows.h"
+#include "harness/order.h"
+
+enum { CLAIM_WAIT_S = 60, CLAIM_POLL_NS = 20000000 };
 
 /* ---- one process a run ---- */
 
-int schedule_claim(const char *command, const char *db, int64_t run)
+/* Binds a name that is not a file's: it ends with its process, however that ends. -EADDRINUSE:
+ * there is another; 0, also where nothing can be bound: *fd is -1 then, or to be kept open. */
+static int bind_name(const char *db, int64_t run, const char *what, int *fd)
 {
     struct sockaddr_un name = { .sun_family = AF_UNIX };
     struct stat st;
-    int n;
 
-    if (stat(db, &st))
+    *fd = stat(db, &st) ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*fd < 0)
         return 0;
-    /* A name that is not a file's ends with its process, however that ends. */
-    n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "tritbench-%llx-%llx-%lld",
-                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (long long)run);
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 &&
-        bind(fd, (struct sockaddr *)&name,
-             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) &&
-        errno == EADDRINUSE)
+    const int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1,
+                           "tritbench-%llx-%llx-%lld%s", (unsigned long long)st.st_dev,
+                           (unsigned long long)st.st_ino, (long long)run, what);
+    const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+    if (!bind(*fd, (struct sockaddr *)&name, size) || errno != EADDRINUSE)
+        return 0;
+    close(*fd);
+    *fd = -1;
+    return -EADDRINUSE;
+}
+
+static const char of_block[] = "-block";
+
+void schedule_claim_block(const char *db, int64_t run)
+{
+    int fd;
+
+    bind_name(db, run, of_block, &fd); /* stays open until the end */
+}
+
+/* A process that was killed is there until its memory is given back, which takes seconds where it
+ * is much; what begins earlier would find that memory taken. */
+int schedule_claim(const char *command, const char *db, int64_t run)
+{
+    const struct timespec pause = { 0, CLAIM_POLL_NS };
+    const int64_t start = clock_ns();
+    int fd;
+
+    if (bind_name(db, run, "", &fd)) /* stays open until the end */
         return run_refuse(command, "%s: run %lld is still going on in another process", db,
                           (long long)run);
-    return 0; /* the socket stays open until the end */
+    while (bind_name(db, run, of_block, &fd)) {
+        if (clock_ns() - start > CLAIM_WAIT_S * 1000000000LL)
+            return run_refuse(command, "%s: run %lld: a process of it is still ending", db,
+                              (long long)run);
+        nanosleep(&pause, NULL);
+    }
+    if (fd >= 0)
+        close(fd);
+    return 0;
 }
 
 /* ---- the table ---- */
@@ -77,29 +112,56 @@ static void formats_of(const struct pass_block *b, char *text, size_t size)
 
 enum { FORMATS_MAX = 400 };
 
+/* Are these blocks of one model, whose formats are compared? */
+static bool one_model(const struct block *a, const struct block *b)
+{
+    return a->passes.spec_count && b->passes.spec_count &&
+           a->passes.specs[0].shape == b->passes.specs[0].shape && a->passes.item == b->passes.item;
+}
+
+/* The blocks of a model in a random order; the models as they are, small ones first. */
+static void draw_order(const struct block *blocks, int count, uint64_t *random, int *order)
+{
+    for (int i = 0; i < count; i++)
+        order[i] = i;
+    for (int first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && one_model(&blocks[first], &blocks[end]);)
+            end++;
+        order_shuffle(order + first, end - first, random);
+    }
+}
+
+static struct plan_row plan_row_of(const struct block *b, char *formats)
+{
+    formats_of(&b->passes, formats, FORMATS_MAX);
+    return (struct plan_row){
+        .kind = b->kind,
+        .model = b->passes.spec_count ? b->passes.specs[0].shape->name : NULL,
+        .formats = formats,
+        .spec = block_text(b),
+        .predicted_bytes = block_bytes(b),
+        .predicted_ns = block_ns(b),
+    };
+}
+
 void schedule_add(struct run *run, const struct block *blocks, int count, int invocations)
 {
     const int first = schedule_count(run), total = count * invocations;
     const int64_t last = number(run, "SELECT max(block) FROM plan WHERE run = ?1", 0);
     struct plan_row *rows = calloc((size_t)total + 1, sizeof *rows);
     char(*formats)[FORMATS_MAX] = calloc((size_t)total + 1, sizeof *formats);
+    int *order = calloc((size_t)count + 1, sizeof *order);
+    uint64_t random = run->config->seed;
 
-    for (int i = 0; i < total && rows && formats; i++) {
-        const struct block *b = &blocks[i % count];
-        formats_of(&b->passes, formats[i], FORMATS_MAX);
-        rows[i] = (struct plan_row){
-            .position = first + i,
-            .block = (int)last + 1 + i % count,
-            .invocation = i / count,
-            .kind = b->kind,
-            .model = b->passes.spec_count ? b->passes.specs[0].shape->name : NULL,
-            .formats = formats[i],
-            .spec = block_text(b),
-            .predicted_bytes = block_bytes(b),
-            .predicted_ns = block_ns(b),
-        };
+    for (int i = 0; i < total && rows && formats && order; i++) {
+        if (i % count == 0)
+            draw_order(blocks, count, &random, order);
+        rows[i] = plan_row_of(&blocks[order[i % count]], formats[i]);
+        rows[i].position = first + i;
+        rows[i].block = (int)last + 1 + order[i % count];
+        rows[i].invocation = i / count;
     }
-    if (!rows || !formats)
+    if (!rows || !formats || !order)
         run->broken = -ENOMEM;
     else if (!run->broken && store_plan(run->store, run->id, rows, total))
         run_broken(run);
@@ -107,6 +169,7 @@ void schedule_add(struct run *run, const struct block *blocks, int count, int in
         free((char *)rows[i].spec);
     free(rows);
     free(formats);
+    free(order);
 }
 
 /* A row of the plan that is about to run. */

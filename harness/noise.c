@@ -114,7 +114,6 @@ void noise_words(int kind, int flagged, int samples, double amount, char *text, 
 {
     const struct noise_kind *k = &noise_kinds[kind];
 
-    snprintf(text, size, "%d of %d samples: %s %.*g%s %s (median of these): %s", flagged, samples,
-             k->before, k->share ? 2 : 3, k->share ? 100 * amount : amount, k->share ? "%" : "",
-             k->after, k->remedy);
+    snprintf(text, size, "%d of %d samples: %s %.3g%s %s (median of these): %s", flagged, samples,
+             k->before, k->share ? 100 * amount : amount, k->share ? "%" : "", k->after, k->remedy);
 }
