@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/roofline.h"
 #include "bench/rows.h"
 #include "model/model.h"
 
@@ -60,6 +61,30 @@ void paper_row_how(json_t *row, const struct paper_cell *c, const char *provenan
     if (share > 1)
         snprintf(how + n, sizeof how - (size_t)n, ", above the roof");
     json_object_set_new(row, "how", json_string(how));
+}
+
+struct paper_times paper_times(const struct paper_cell *c, bool speed)
+{
+    const double ms = c->times.median / c->tokens * 1e-6;
+
+    if (!speed)
+        return (struct paper_times){ ms, c->times.low / c->tokens * 1e-6,
+                                     c->times.high / c->tokens * 1e-6 };
+    return (struct paper_times){ 1e3 / ms, c->tokens * 1e9 / c->times.high,
+                                 c->times.low > 0 ? c->tokens * 1e9 / c->times.low
+                                                  : NAN }; /* of few samples: no bound */
+}
+
+void paper_row_measured(json_t *row, sqlite3 *db, const struct paper_cell *c, double ours)
+{
+    const double share = roofline_of(db, c->id).share;
+    const struct nested nested = rows_nested(db, c->id);
+
+    paper_row_how(row, c, c->provenance, share);
+    json_object_set_new(row, "roof_share", table_real(share));
+    json_object_set_new(row, "processes", json_integer(nested.groups));
+    json_object_set_new(row, "sd_within", table_real(ours * nested.within / c->times.median));
+    json_object_set_new(row, "sd_between", table_real(ours * nested.between / c->times.median));
 }
 
 double paper_memory(sqlite3 *db, const struct paper_cell *c, const char **provenance)

@@ -32,6 +32,16 @@ json_t *paper_row_new(const struct paper_row *row);
  * none; and whether its share of the roof is above 1. */
 void paper_row_how(json_t *row, const struct paper_cell *c, const char *provenance, double share);
 
+/* ms a token, or tokens/s, of a cell's samples, with the 95% interval. */
+struct paper_times {
+    double value, low, high;
+};
+struct paper_times paper_times(const struct paper_cell *c, bool speed);
+
+/* What a row of a cell's time says besides: its share of the roof, the spread of `ours` between
+ * processes, and how it came about. */
+void paper_row_measured(json_t *row, sqlite3 *db, const struct paper_cell *c, double ours);
+
 /* Run-time memory in bytes: what was measured, or weights, KV cache and scratch of the shape. */
 double paper_memory(sqlite3 *db, const struct paper_cell *c, const char **provenance);
 

@@ -7,11 +7,11 @@
 #include <string.h>
 #include "bench/joules.h"
 #include "bench/paper_data.h"
+#include "bench/paper_depth.h"
 #include "bench/paper_energy.h"
 #include "bench/paper_row.h"
 #include "bench/paper_sparsity.h"
 #include "bench/report_lines.h"
-#include "bench/roofline.h"
 #include "bench/rows.h"
 #include "harness/store.h"
 #include "kernels/kernel.h"
@@ -83,23 +83,18 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
     const bool memory = !strcmp(metric, "memory_gb"), speed = !strcmp(item, "prefill");
     const char *provenance = c->provenance;
     struct ratio ratio = no_ratio;
-    double ours, low = NAN, high = NAN;
+    struct paper_times t = { NAN, NAN, NAN };
     struct paper_cell base;
     char note[PAPER_NOTE_MAX];
     const bool based = find_base(db, run, item, size, speed ? "prefill" : "decode", &base);
 
     if (memory) {
         const char *base_provenance;
-        ours = paper_memory(db, c, &provenance) / 1e9;
+        t.value = paper_memory(db, c, &provenance) / 1e9;
         if (based)
-            ratio.value = paper_memory(db, &base, &base_provenance) / 1e9 / ours;
+            ratio.value = paper_memory(db, &base, &base_provenance) / 1e9 / t.value;
     } else {
-        const double ms = c->times.median / c->tokens * 1e-6;
-        ours = speed ? 1e3 / ms : ms;
-        low = speed ? c->tokens * 1e9 / c->times.high : c->times.low / c->tokens * 1e-6;
-        high = !speed             ? c->times.high / c->tokens * 1e-6
-               : c->times.low > 0 ? c->tokens * 1e9 / c->times.low
-                                  : NAN; /* of few samples: no bound */
+        t = paper_times(c, speed);
         if (based)
             ratio = paper_speed_ratio(db, &base, c);
     }
@@ -113,9 +108,9 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
         .format = format,
         .metric = metric,
         .paper = speed ? NAN : paper_value(item, size, format, metric, false),
-        .ours = ours,
-        .low = low,
-        .high = high,
+        .ours = t.value,
+        .low = t.low,
+        .high = t.high,
         .provenance = provenance,
         .ratio_paper = speed ? NAN : paper_value(item, size, format, metric, true),
         .ratio = ratio,
@@ -123,15 +118,10 @@ static json_t *metric_row(sqlite3 *db, int64_t run, const char *item, const char
         .n_prompt = c->n_prompt,
         .note = note,
     });
-    const double share = memory ? NAN : roofline_of(db, c->id).share;
-    paper_row_how(row, c, provenance, share);
     if (memory)
-        return row;
-    const struct nested nested = rows_nested(db, c->id);
-    json_object_set_new(row, "roof_share", table_real(share));
-    json_object_set_new(row, "processes", json_integer(nested.groups));
-    json_object_set_new(row, "sd_within", table_real(ours * nested.within / c->times.median));
-    json_object_set_new(row, "sd_between", table_real(ours * nested.between / c->times.median));
+        paper_row_how(row, c, provenance, NAN);
+    else
+        paper_row_measured(row, db, c, t.value);
     return row;
 }
 
@@ -369,6 +359,8 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
         add_tokens(rows, db, run, s->name, "decode");
         add_tokens(rows, db, run, s->name, "prefill");
     }
+    if (table1 || fig2)
+        paper_depth_rows(rows, db, run);
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);
     if (wanted(only, "sparsity"))

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "bench/energy_rows.h"
 #include "bench/paper_cells.h"
+#include "bench/paper_depth.h"
 #include "bench/paper_sparsity.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
@@ -256,6 +257,8 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
     if (!error)
         error = write_sizes(o, db, run, rows, "fig2", "Figure 2: memory and latency against size",
                             table1 ? NULL : notes);
+    if (!error)
+        error = paper_depth_table(o, rows);
     if (!error)
         error = write_energy(o, rows);
     return error ? error : paper_sparsity_table(o, rows);

@@ -118,7 +118,7 @@ static const char *text_of(const json_t *row, const char *member)
     return text ? text : "";
 }
 
-static json_t *line_of(json_t *lines, const json_t *row)
+json_t *report_line_of(json_t *lines, const json_t *row)
 {
     static const char *const keys[] = { "variant", "size", "format", NULL };
     json_t *line;
@@ -155,7 +155,7 @@ json_t *report_lines(const json_t *rows, const struct report_pair *pair)
             if (!pair->metric[m] || strcmp(text_of(row, "item"), pair->item) ||
                 strcmp(text_of(row, "metric"), pair->metric[m]))
                 continue;
-            json_t *line = line_of(lines, row);
+            json_t *line = report_line_of(lines, row);
             for (const char *const *member = members; *member; member++) {
                 snprintf(name, sizeof name, "%c_%s", 'a' + m, *member);
                 json_object_set(line, name, json_object_get(row, *member));

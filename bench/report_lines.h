@@ -21,6 +21,9 @@ struct report_pair {
 };
 extern const struct report_pair report_pairs[]; /* item NULL at the end */
 
+/* The line of a row's variant, size and format among `lines`, made when it is first needed. */
+json_t *report_line_of(json_t *lines, const json_t *row);
+
 /* The lines: `variant`, `size`, `model`, `format`, `roof_share`, `note`, and of each metric, after
  * "a_" and "b_": ours, paper, ratio_ours, ratio_paper, ci_low, ci_high, provenance. The caller's to
  * release; empty where the run has no such item. */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/paper_fixture.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "bench/paper_energy.h"
+#include "bench/paper_sparsity.h"
+#include "bench/passes.h"
+#include "harness/measure.h"
+
+enum { THREADS = 2, TESTS = 5, DEEP = 3, FORMATS = 5 };
+
+const double FIXTURE_GBPS = 20, FIXTURE_GROWTH = 1.004, FIXTURE_MEMORY = 20e9;
+const struct fixture_speed fixture_speeds[] = {
+    { "f16", 55, 1.5 },      { "i8", 60, 2.5 },  { "ternary2", 65, 3.5 },
+    { "ternary5", 70, 3.5 }, { "lut", 90, 4.5 }, { NULL, 0, 0 },
+};
+
+/* What all of a round have in common: a drift, whose median is 1. */
+static const double drift[FIXTURE_ROUNDS] = { 1, 1.04, 0.97, 1, 1.02, 0.95, 1, 0.99 };
+
+static const struct pass_test tests[TESTS] = {
+    { .n_gen = 32, .batch = 512, .parallel = 1 },
+    { .n_prompt = 512, .batch = 512, .parallel = 1 },
+    { .n_prompt = 128, .batch = 512, .parallel = 1 },
+    { .n_gen = 32, .n_depth = 512, .batch = 512, .parallel = 1 },
+    { .n_gen = 32, .n_depth = 2048, .batch = 512, .parallel = 1 },
+};
+
+static double sample_ns(const struct pass_spec *spec, const struct pass_test *test,
+                        const struct fixture_speed *speed)
+{
+    const double gops = !strcmp(speed->format, "f16") ? 100 : 200;
+
+    if (test->n_prompt)
+        return (double)pass_work_ops(spec, test) / gops;
+    return (double)pass_work_bytes(spec, test) * 1e-9 * speed->ms_per_gb * 1e6 +
+           test->n_gen * speed->intercept_ms * 1e6;
+}
+
+static void add_samples(struct run *run, int64_t cell, double ns)
+{
+    for (int i = 0; i < FIXTURE_ROUNDS && !run->broken; i++) {
+        const struct sample sample = { .round = i,
+                                       .start_ns = (cell * FIXTURE_ROUNDS + i) * 1000000000,
+                                       .time_ns = (int64_t)(ns * drift[i]) };
+        if (store_sample(run->store, cell, &sample, NULL, 0))
+            run_broken(run);
+    }
+    run_status(run, cell, "ok", NULL);
+}
+
+/* The memory of a session that serves `count` tests from `first` on. */
+static void add_memory(struct run *run, int64_t cell, const struct pass_spec *spec,
+                       const struct pass_test *first, int count)
+{
+    const bool whole = spec->resident == spec->shape->layers;
+    const struct session_plan plan = pass_session(spec, first, count);
+    const double predicted = (double)pass_bytes(spec, first, count, THREADS);
+    size_t kv, scratch;
+
+    session_bytes(spec->shape, &plan, THREADS, &kv, &scratch);
+    run_derived(run, cell, "weights_bytes",
+                (double)model_bytes(spec->shape, spec->family, spec->head, spec->shape->layers),
+                "B", "known");
+    run_derived(run, cell, "kv_bytes", (double)kv, "B", "known");
+    run_derived(run, cell, "scratch_bytes", (double)scratch, "B", "known");
+    run_derived(run, cell, "session_kv_bytes", (double)kv, "B", "known");
+    run_derived(run, cell, "session_scratch_bytes", (double)scratch, "B", "known");
+    run_derived(run, cell, "predicted_peak_bytes", predicted, "B", "known");
+    run_value(run, cell, "rss_peak_bytes", predicted * FIXTURE_GROWTH, "B", PROVENANCE_MEASURED,
+              whole ? NULL : "cycled: not all layers are in memory");
+}
+
+static int64_t add_roof(struct run *run)
+{
+    const struct cell cell = { .block = run->block,
+                               .kind = "roof",
+                               .item = "read_gbps",
+                               .isa = "c",
+                               .phase = "read",
+                               .threads = THREADS,
+                               .work_bytes = 256000000,
+                               .provenance = PROVENANCE_MEASURED };
+    const int64_t id = store_cell(run->store, run->id, &cell);
+
+    add_samples(run, id, 256e6 / FIXTURE_GBPS);
+    return id;
+}
+
+/* The cells of one size: the deep ones are a block of their own. */
+static void add_size(struct run *run, const struct shape *shape)
+{
+    static const struct config config = { .seed = 1 };
+    const int firsts[] = { 0, DEEP, TESTS };
+
+    for (int part = 0; part < 2; part++) {
+        const struct pass_test *first = tests + firsts[part];
+        const int count = firsts[part + 1] - firsts[part];
+        run->block++;
+        for (int t = 0; t < count; t++) {
+            int64_t partner = first[t].n_gen ? add_roof(run) : 0;
+            for (int f = 0; f < FORMATS && !run->broken; f++) {
+                const struct fixture_speed *speed = &fixture_speeds[f];
+                struct pass_spec spec = pass_spec(&config, shape, family_find(speed->format), "c");
+                if ((double)pass_bytes(&spec, tests, TESTS, THREADS) > FIXTURE_MEMORY)
+                    spec.resident = 2;
+                run->last_cell = 0;
+                const int64_t cell = pass_cell(run, &spec, &first[t], THREADS, 1, partner, NULL);
+                partner = partner ? partner : cell;
+                if (!strcmp(shape->name, "65B") && !strcmp(speed->format, "lut")) {
+                    run_status(run, cell, "skipped", "the fixture wants one that is");
+                    continue;
+                }
+                add_memory(run, cell, &spec, first, count);
+                add_samples(run, cell, sample_ns(&spec, &first[t], speed));
+            }
+        }
+    }
+}
+
+int64_t paper_fixture(struct store *store, const char *const *sizes)
+{
+    static const struct host host = { .key = "0123456789abcdef" };
+    static const struct build build = { "1", "", "", "cc", "-O3", "none" };
+    static const struct config config = { .db = "fixture", .sysroot = "", .seed = 1 };
+    struct run run = { .config = &config, .command = "paper", .store = store };
+
+    run.id = store_run_begin(store, &host, &build, "paper", "--full", 1);
+    if (run.id < 0)
+        return run.id;
+    paper_energy_store(&run);
+    paper_sparsity_store(&run);
+    for (; *sizes && !run.broken; sizes++)
+        add_size(&run, shape_find(*sizes));
+    run.block = 0;
+    paper_energy_measured(&run);
+    if (!run.broken && store_run_end(store, run.id, "done"))
+        run.broken = -EIO;
+    return run.broken ? run.broken : run.id;
+}

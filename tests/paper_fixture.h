@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A database as `paper --full` leaves it, with times that are known: of a machine that does not
+ * exist, for tests of rows, tables, page and figures. */
+#ifndef TESTS_PAPER_FIXTURE_H
+#define TESTS_PAPER_FIXTURE_H
+
+#include "harness/store.h"
+
+enum { FIXTURE_ROUNDS = 8 };
+
+/* It reads FIXTURE_GBPS. A decode step takes `ms_per_gb` of its format for each GB that it reads,
+ * and intercept_ms. */
+extern const double FIXTURE_GBPS;
+struct fixture_speed {
+    const char *format;
+    double ms_per_gb, intercept_ms;
+};
+extern const struct fixture_speed fixture_speeds[]; /* format NULL at the end */
+
+/* Adds a run with these sizes (NULL at the end), all formats, whole where they fit into
+ * FIXTURE_MEMORY bytes and else cycled. Peaks of memory are FIXTURE_GROWTH times as predicted;
+ * `lut` of 65B was skipped. Returns the run, or -errno. */
+extern const double FIXTURE_GROWTH, FIXTURE_MEMORY;
+int64_t paper_fixture(struct store *store, const char *const *sizes);
+
+#endif
