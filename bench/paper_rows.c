@@ -9,6 +9,8 @@
 #include "bench/paper_data.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_energy.h"
+#include "bench/paper_fit.h"
+#include "bench/paper_memory.h"
 #include "bench/paper_row.h"
 #include "bench/paper_sparsity.h"
 #include "bench/report_lines.h"
@@ -359,8 +361,11 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
         add_tokens(rows, db, run, s->name, "decode");
         add_tokens(rows, db, run, s->name, "prefill");
     }
-    if (table1 || fig2)
+    if (table1 || fig2) {
         paper_depth_rows(rows, db, run);
+        paper_memory_rows(rows, db, run);
+        paper_fit_rows(rows, db, run);
+    }
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);
     if (wanted(only, "sparsity"))

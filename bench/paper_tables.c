@@ -7,6 +7,8 @@
 #include "bench/energy_rows.h"
 #include "bench/paper_cells.h"
 #include "bench/paper_depth.h"
+#include "bench/paper_fit.h"
+#include "bench/paper_memory.h"
 #include "bench/paper_sparsity.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
@@ -259,6 +261,10 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
                             table1 ? NULL : notes);
     if (!error)
         error = paper_depth_table(o, rows);
+    if (!error)
+        error = paper_memory_table(o, rows);
+    if (!error)
+        error = paper_fit_table(o, rows);
     if (!error)
         error = write_energy(o, rows);
     return error ? error : paper_sparsity_table(o, rows);

@@ -51,6 +51,15 @@ int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, 
                      (size_t)plan.sequences * (size_t)spec->shape->vocab * sizeof(float));
 }
 
+int64_t pass_whole_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
+                         int threads)
+{
+    struct pass_spec whole = *spec;
+
+    whole.resident = spec->shape->layers;
+    return pass_bytes(&whole, tests, count, threads);
+}
+
 /* Of one layer: the experts that a decode step leaves alone. Several sequences may meet more than
  * experts_used of them, or all the same: the least is what must be read. */
 static size_t unread_expert_bytes(const struct pass_spec *spec)

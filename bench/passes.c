@@ -23,6 +23,7 @@ struct loaded {
     uint64_t random;
     struct reading rss_peak, huge_share; /* huge_share: of the weights */
     struct locality locality;            /* of the layers' matrices and the head */
+    int64_t predicted_bytes;             /* of the whole model and the session of all tests */
     char why[300];                       /* why it could not be built, or is wrong */
     const char *status;
     char region[80]; /* the workload's name: model, format, test */
@@ -140,6 +141,7 @@ static void load(struct run *run, struct loaded *l, const struct pass_spec *spec
     const struct reading before = memory_read(sysroot).rss_peak_bytes;
 
     *l = (struct loaded){ .spec = spec, .random = seed | 1, .status = "failed" };
+    l->predicted_bytes = pass_whole_bytes(spec, tests, count, threads_count(run->pool));
     run_progress(run, "%s %s: building %d of %d layers", spec->shape->name, spec->family->name,
                  spec->resident, spec->shape->layers);
     int error = model_build(&l->model, spec->shape, spec->family, spec->head, spec->isa, run->cpu,
@@ -234,6 +236,12 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
                 "parallel * (n_depth + n_prompt + n_gen) * bytes of a position, rounded up");
     run_derived(run, cell, "scratch_bytes", (double)scratch, "B",
                 "sum over the shape: activations of a pass, for the most tokens and all threads");
+    run_derived(run, cell, "session_kv_bytes", (double)l->session->kv_bytes, "B",
+                "kv_bytes of the session that serves all tests of the block");
+    run_derived(run, cell, "session_scratch_bytes", (double)l->session->scratch_bytes, "B",
+                "scratch_bytes of that session");
+    run_derived(run, cell, "predicted_peak_bytes", (double)l->predicted_bytes, "B",
+                "weights_bytes + session_kv_bytes + session_scratch_bytes + logits");
     run_value(run, cell, "rss_peak_bytes", l->rss_peak.value, "B", PROVENANCE_MEASURED, why);
     run_locality(run, cell, &l->locality);
     run_value(run, cell, "huge_page_share", l->huge_share.value, "1", PROVENANCE_COUNTED,

@@ -41,6 +41,10 @@ struct session_plan pass_session(const struct pass_spec *spec, const struct pass
 int64_t pass_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
                    int threads);
 
+/* The same of the whole model, also where it is cycled. */
+int64_t pass_whole_bytes(const struct pass_spec *spec, const struct pass_test *tests, int count,
+                         int threads);
+
 /* What one pass over all layers reads and computes, of one sample. */
 int64_t pass_work_bytes(const struct pass_spec *spec, const struct pass_test *test);
 int64_t pass_work_ops(const struct pass_spec *spec, const struct pass_test *test);

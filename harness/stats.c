@@ -82,13 +82,30 @@ static int order_rank(int n)
     return k;
 }
 
-/* Half of Student's 95% interval of the mean, 2 <= n < ORDER_MIN. */
-static double student_half_width(double sd, int n)
+/* Student's 97.5% quantile: ten from the table, then the normal one's expansion (Abramowitz and
+ * Stegun, 26.7.5), which is right within 1e-5 from there on. */
+static double student_975(int degrees)
 {
     static const double t975[] = { 12.706204736174698, 4.302652729749464, 3.182446305283709,
-                                   2.776445105197793 }; /* 1 to 4 degrees of freedom */
+                                   2.776445105197793,  2.570581835636314, 2.446911851144969,
+                                   2.364624251592785,  2.306004135204166, 2.262157162854099,
+                                   2.228138851964938 };
+    const int known = sizeof t975 / sizeof *t975;
+    const double z = 1.959963984540054, z2 = z * z, v = degrees;
 
-    return t975[n - 2] * sd / sqrt(n);
+    if (degrees <= known)
+        return t975[degrees - 1];
+    const double first = (z2 + 1) / 4;
+    const double second = ((5 * z2 + 16) * z2 + 3) / 96;
+    const double third = (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
+    const double fourth = ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160;
+    return z * (1 + (first + (second + (third + fourth / v) / v) / v) / v);
+}
+
+/* Half of Student's 95% interval of the mean, n >= 2. */
+static double student_half_width(double sd, int n)
+{
+    return student_975(n - 1) * sd / sqrt(n);
 }
 
 static double median_deviation(const double *x, int n, double median)
@@ -195,6 +212,41 @@ struct summary stats_ratios(const double *x, int n)
 out:
     free(log_x);
     return ratio;
+}
+
+struct line stats_line(const double *x, const double *y, const double *w, int n)
+{
+    struct line line = { n, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
+    double weight = 0, mean_x = 0, mean_y = 0, along = 0, across = 0, squares = 0;
+
+    for (int i = 0; i < n; i++) {
+        weight += w[i];
+        mean_x += w[i] * x[i];
+        mean_y += w[i] * y[i];
+    }
+    mean_x /= weight;
+    mean_y /= weight;
+    for (int i = 0; i < n; i++) {
+        along += w[i] * (x[i] - mean_x) * (y[i] - mean_y);
+        across += w[i] * (x[i] - mean_x) * (x[i] - mean_x);
+    }
+    if (n < 3 || !(across > 0))
+        return line;
+    line.slope = along / across;
+    line.intercept = mean_y - line.slope * mean_x;
+    for (int i = 0; i < n; i++) {
+        const double rest = y[i] - mean_y - line.slope * (x[i] - mean_x);
+        squares += w[i] * rest * rest;
+    }
+    line.residual = sqrt(squares / (n - 2));
+    const double t = student_975(n - 2) * line.residual;
+    const double slope = t / sqrt(across),
+                 intercept = t * sqrt(1 / weight + mean_x * mean_x / across);
+    line.slope_low = line.slope - slope;
+    line.slope_high = line.slope + slope;
+    line.intercept_low = line.intercept - intercept;
+    line.intercept_high = line.intercept + intercept;
+    return line;
 }
 
 bool stats_steady(const double *x, int n, int window, double slope, double deviation)

@@ -43,6 +43,18 @@ double stats_median(const double *x, int n);
  * for n < 6: a ratio has no bound below 0. All x > 0; NaN otherwise. */
 struct summary stats_ratios(const double *x, int n);
 
+/* The line y = slope x + intercept through n points by least squares, point i weighing w[i]: its
+ * 95% intervals are Student's with n - 2 degrees of freedom, for residuals that are normal with
+ * variances in proportion to 1 / w. residual: sqrt(sum w r^2 / (n - 2)). All NaN for n < 3, or
+ * where all x are one. (Draper, Smith, Applied Regression Analysis, 1.4 and 9.2.) */
+struct line {
+    int n;
+    double slope, slope_low, slope_high;
+    double intercept, intercept_low, intercept_high;
+    double residual;
+};
+struct line stats_line(const double *x, const double *y, const double *w, int n);
+
 /* Is the tail of x steady? Least-squares slope over the last `window` samples below `slope` of
  * their mean per sample, and none further than `deviation` from their mean, both relative. */
 bool stats_steady(const double *x, int n, int window, double slope, double deviation);

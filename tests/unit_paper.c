@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "bench/paper_depth.h"
+#include "bench/paper_fit.h"
+#include "bench/paper_memory.h"
 #include "tests/paper_fixture.h"
 
 static struct store *store;
@@ -114,10 +116,103 @@ static void each_prompt_and_depth_has_its_row(void **state)
     json_decref(rows);
 }
 
+/* ---- memory ---- */
+
+static void memory_is_by_part_and_against_the_prediction(void **state)
+{
+    static const char *const parts[] = { "weights_gb", "kv_gb", "scratch_gb", NULL };
+    json_t *rows = json_array();
+    double sum = 0;
+
+    (void)state;
+    paper_memory_rows(rows, store_db(store), run);
+    assert_int_equal(json_array_size(rows), 9 * 5 * 2 * 6); /* two sessions, six metrics */
+    for (const char *const *part = parts; *part; part++)
+        sum += number(row_of(rows, "3B", "ternary2", *part, "n_depth", 2048), "ours");
+    const double predicted =
+        number(row_of(rows, "3B", "ternary2", "predicted_gb", "n_depth", 2048), "ours");
+    assert_close(predicted - sum, 4e-9 * 32000, 1e-6); /* the logits */
+    assert_close(number(row_of(rows, "3B", "ternary2", "kv_gb", "n_depth", 2048), "ours"),
+                 2e-9 * 2 * 26 * 32 * 104 * (2048 + 32), 1e-12);
+    const json_t *rss = row_of(rows, "3B", "ternary2", "rss_gb", "n_depth", 2048);
+    assert_close(number(rss, "ours"), predicted * FIXTURE_GROWTH, 1e-12);
+    assert_string_equal(text(rss, "provenance"), "measured");
+    assert_close(
+        number(row_of(rows, "3B", "ternary2", "difference_percent", "n_prompt", 512), "ours"),
+        100 * (FIXTURE_GROWTH - 1), 1e-9);
+    /* Of what is cycled the whole is predicted, and nothing measured. */
+    assert_true(number(row_of(rows, "70B", "f16", "predicted_gb", "n_prompt", 512), "ours") > 130);
+    rss = row_of(rows, "70B", "f16", "rss_gb", "n_prompt", 512);
+    assert_true(isnan(number(rss, "ours")));
+    assert_string_equal(text(rss, "how"), "cycled 2/80");
+    assert_string_equal(text(rss, "note"), "cycled: not all layers are in memory");
+    json_decref(rows);
+}
+
+/* ---- the line ---- */
+
+static double share_of(const struct fixture_speed *speed)
+{
+    return 1e3 / speed->ms_per_gb / FIXTURE_GBPS;
+}
+
+static void a_line_goes_through_all_sizes(void **state)
+{
+    json_t *rows = json_array();
+
+    (void)state;
+    paper_fit_rows(rows, store_db(store), run);
+    assert_int_equal(json_array_size(rows), 5 * 6);
+    for (const struct fixture_speed *s = fixture_speeds; s->format; s++) {
+        const json_t *slope = row_of(rows, "", s->format, "slope_ms_per_gb", NULL, 0);
+        const json_t *share = row_of(rows, "", s->format, "roof_share", NULL, 0);
+        const json_t *rest = row_of(rows, "", s->format, "intercept_ms", NULL, 0);
+        if (!strcmp(s->format, "i8")) { /* one of nine sizes weighs as one of nine */
+            assert_true(number(slope, "ours") > 1.01 * s->ms_per_gb);
+            assert_true(number(slope, "ours") < 1.03 * s->ms_per_gb);
+            assert_true(number(slope, "ci_low") < s->ms_per_gb);
+            continue;
+        }
+        /* Times are whole nanoseconds. */
+        assert_close(number(slope, "ours"), s->ms_per_gb, 1e-6);
+        assert_close(number(share, "ours"), share_of(s), 1e-6);
+        assert_close(number(rest, "ours"), s->intercept_ms, 1e-4);
+        assert_true(number(share, "ci_low") <= number(share, "ours") &&
+                    number(share, "ci_high") >= number(share, "ours"));
+        assert_close(number(row_of(rows, "", s->format, "us_per_layer", NULL, 0), "ours"),
+                     1e3 * s->intercept_ms / 24, 1e-4);
+    }
+    assert_string_equal(text(row_of(rows, "", "f16", "gbps", NULL, 0), "how"),
+                        "derived from 9 sizes, 4 cycled");
+    assert_string_equal(text(row_of(rows, "", "lut", "gbps", NULL, 0), "how"),
+                        "derived from 8 sizes, 0 cycled");
+    json_decref(rows);
+}
+
+static void two_sizes_are_no_line(void **state)
+{
+    static const char *const two[] = { "700M", "3B", NULL };
+    json_t *rows = json_array(), *row;
+    size_t i;
+
+    (void)state;
+    paper_fit_rows(rows, store_db(store), paper_fixture(store, two));
+    assert_int_equal(json_array_size(rows), 5 * 6);
+    json_array_foreach(rows, i, row)
+    {
+        assert_true(isnan(number(row, "ours")) && isnan(number(row, "ci_low")));
+        assert_string_equal(text(row, "note"), "2 sizes: a line with an interval needs 3");
+    }
+    json_decref(rows);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_prompt_and_depth_has_its_row),
+        cmocka_unit_test(memory_is_by_part_and_against_the_prediction),
+        cmocka_unit_test(a_line_goes_through_all_sizes),
+        cmocka_unit_test(two_sizes_are_no_line),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }

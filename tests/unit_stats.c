@@ -212,6 +212,57 @@ static void spread_within_and_between_processes(void **state)
     assert_true(n.groups == 2 && isnan(n.within));
 }
 
+/* NIST's Statistical Reference Datasets, linear regression, Norris: certified to 15 digits. */
+static void a_line_is_nist_s(void **state)
+{
+    static const double y[] = { 0.1,   338.8, 118.1, 888.0, 9.2,   228.1, 668.5, 998.5, 449.1,
+                                778.9, 559.2, 0.3,   0.1,   778.1, 668.8, 339.3, 448.9, 10.8,
+                                557.7, 228.3, 998.0, 888.8, 119.6, 0.3,   0.6,   557.6, 339.3,
+                                888.0, 998.5, 778.9, 10.2,  117.6, 228.9, 668.4, 449.2, 0.2 };
+    static const double x[] = { 0.2,   337.4, 118.2, 884.6, 10.1,  226.5, 666.3, 996.3, 448.6,
+                                777.0, 558.2, 0.4,   0.6,   775.5, 666.9, 338.0, 447.5, 11.6,
+                                556.0, 228.1, 995.8, 887.6, 120.2, 0.3,   0.3,   556.8, 339.1,
+                                887.2, 999.0, 779.0, 11.1,  118.3, 229.2, 669.1, 448.9, 0.5 };
+    const double t34 = 2.032244509317719; /* Student's, 34 degrees of freedom */
+    double w[36];
+
+    (void)state;
+    for (int i = 0; i < 36; i++)
+        w[i] = 7; /* what all share says nothing */
+    const struct line line = stats_line(x, y, w, 36);
+    assert_int_equal(line.n, 36);
+    assert_close(line.slope, 1.00211681802045, 1e-13);
+    assert_close(line.intercept, -0.262323073774029, 1e-11);
+    assert_close(line.residual, sqrt(7) * 0.884796396144373, 1e-12);
+    assert_close(line.slope_high - line.slope, t34 * 0.429796848199937e-3, 1e-6);
+    assert_close(line.intercept - line.intercept_low, t34 * 0.232818234301152, 1e-6);
+    assert_close(line.intercept_high - line.intercept, t34 * 0.232818234301152, 1e-6);
+}
+
+/* By hand: slope 7 / 5, residuals 0.1, -0.3, 0.3, -0.1. */
+static void a_line_of_few_points(void **state)
+{
+    const double x[] = { 1, 2, 3, 4, 4 }, y[] = { 2, 3, 5, 6, 6 }, ones[] = { 1, 1, 1, 1, 1 };
+    const double twice[] = { 1, 1, 1, 2 }, level[] = { 3, 3, 3 };
+
+    (void)state;
+    struct line line = stats_line(x, y, ones, 4);
+    assert_close(line.slope, 1.4, 1e-14);
+    assert_close(line.intercept, 0.5, 1e-13);
+    assert_close(line.slope - line.slope_low, 4.302652729749464 * sqrt(0.02), 1e-12);
+    assert_close(line.intercept_high - line.intercept, 4.302652729749464 * sqrt(0.15), 1e-12);
+    line = stats_line(x, y, twice, 4); /* a point that weighs 2 is two points */
+    const struct line doubled = stats_line(x, y, ones, 5);
+    assert_close(line.slope, doubled.slope, 1e-14);
+    assert_close(line.intercept, doubled.intercept, 1e-13);
+    assert_true(isnan(stats_line(x, y, ones, 2).slope)); /* no degree of freedom is left */
+    assert_true(isnan(stats_line(level, y, ones, 3).slope));
+    const double seven[] = { 1, 2, 3, 4, 5, 6, 7 }, up[] = { 1, 2, 4, 4, 5, 7, 7 };
+    const double even[] = { 1, 1, 1, 1, 1, 1, 1 };
+    line = stats_line(seven, up, even, 7); /* 5 degrees of freedom */
+    assert_close((line.slope - line.slope_low) / line.residual * sqrt(28), 2.570581835636314, 1e-9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +280,8 @@ int main(void)
         cmocka_unit_test(steady_is_level_and_narrow),
         cmocka_unit_test(outlier_scores),
         cmocka_unit_test(spread_within_and_between_processes),
+        cmocka_unit_test(a_line_is_nist_s),
+        cmocka_unit_test(a_line_of_few_points),
     };
 
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
