@@ -147,6 +147,16 @@ static void store_measured(struct run *run, const char *size, const char *format
     paper_cell_release(&c);
 }
 
+/* 30B, of which the paper claims something and plots nothing. */
+static void store_larger(struct run *run)
+{
+    static const struct energy_shape name = { .name = "30B" };
+
+    for (int v = 0; v < VARIANTS; v++)
+        for (int ternary = 0; ternary < 2 && variants[v].real_shape; ternary++)
+            store_variant(run, &variants[v], &name, ternary);
+}
+
 void paper_energy_measured(struct run *run)
 {
     for (const struct energy_shape *s = energy_figure3; s->name && !run->broken; s++) {
@@ -162,5 +172,6 @@ void paper_energy_store(struct run *run)
         for (const struct energy_shape *s = energy_figure3; s->name && !run->broken; s++)
             for (int ternary = 0; ternary < 2; ternary++)
                 store_variant(run, &variants[v], s, ternary);
+    store_larger(run);
     store_2b4t(run);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/joules.h"
+#include "bench/paper_claims.h"
 #include "bench/paper_data.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_energy.h"
@@ -368,6 +369,8 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
     }
     if (wanted(only, "fig3"))
         add_energy(rows, db, run);
+    if (table1 || fig2)
+        paper_claims_rows(rows); /* of what is above */
     if (wanted(only, "sparsity"))
         paper_sparsity_each(db, run, add_sparsity, rows);
     rows_machine_build(db, run, machine, build);
@@ -403,6 +406,10 @@ static const struct column row_columns[] = {
     { "processes", "processes", "%g" },
     { "sd_within", "sd_within", "%g" },
     { "sd_between", "sd_between", "%g" },
+    { "base_ours", "base_ours", "%g" },
+    { "base_paper", "base_paper", "%g" },
+    { "verdict", "verdict", "%s" },
+    { "verdict_paper", "verdict_paper", "%s" },
     { "how", "how", "%s" },
     { "note", "note", "%s" },
     { "machine", "machine", "%s" },

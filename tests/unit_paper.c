@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "bench/paper_claims.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_fit.h"
 #include "bench/paper_memory.h"
@@ -206,6 +207,108 @@ static void two_sizes_are_no_line(void **state)
     json_decref(rows);
 }
 
+/* ---- claims ---- */
+
+/* A row as the other items have it. */
+static void add_value(json_t *rows, const char *item, const char *size, const char *format,
+                      const char *metric, double ours, double low, double high)
+{
+    const char *how = isnan(ours) ? "skipped: too large" : "measured";
+
+    json_array_append_new(
+        rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:i}", "item",
+                        item, "variant", "cpu", "size", size, "format", format, "metric", metric,
+                        "ours", table_real(ours), "ci_low", table_real(low), "ci_high",
+                        table_real(high), "provenance", "measured", "how", how, "note",
+                        isnan(ours) ? "too large" : "", "threads", 2));
+}
+
+static json_t *claims_of(const json_t *rows)
+{
+    json_t *claims = json_array(), *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!strcmp(text(row, "item"), "equivalence"))
+            json_array_append(claims, row);
+    }
+    return claims;
+}
+
+static void assert_verdicts(const json_t *claims, const char *size, const char *metric,
+                            const char *here, const char *paper)
+{
+    const json_t *row = row_of(claims, size, "ternary2", metric, NULL, 0);
+
+    assert_string_equal(text(row, "verdict"), here);
+    assert_string_equal(text(row, "verdict_paper"), paper);
+}
+
+/* 13B is surely faster than 3B in FP16, 30B surely slower than 7B, 70B either. */
+static void claims_are_judged_by_their_intervals(void **state)
+{
+    json_t *rows = json_array();
+
+    (void)state;
+    add_value(rows, "table1", "3B", "f16", "latency_ms", 1, 1, 1); /* fig2 counts */
+    add_value(rows, "fig2", "3B", "f16", "latency_ms", 200, 190, 210);
+    add_value(rows, "fig2", "13B", "ternary2", "latency_ms", 100, 90, 105);
+    add_value(rows, "fig2", "7B", "f16", "latency_ms", 300, 280, 320);
+    add_value(rows, "fig2", "30B", "ternary2", "latency_ms", 400, 390, 410);
+    add_value(rows, "fig2", "13B", "f16", "latency_ms", 600, 500, 700);
+    add_value(rows, "fig2", "70B", "ternary2", "latency_ms", 550, 540, 560);
+    add_value(rows, "fig2", "3B", "f16", "memory_gb", 7, NAN, NAN);
+    add_value(rows, "fig2", "13B", "ternary2", "memory_gb", 4, NAN, NAN);
+    add_value(rows, "fig2", "13B", "f16", "memory_gb", NAN, NAN, NAN);
+    add_value(rows, "fig2", "70B", "ternary2", "memory_gb", 18, NAN, NAN);
+    paper_claims_rows(rows);
+    json_t *claims = claims_of(rows);
+    assert_int_equal(json_array_size(claims), 3 * 4);
+    assert_verdicts(claims, "13B", "latency_ms", "holds", "holds");
+    assert_verdicts(claims, "30B", "latency_ms", "does not hold", "not plotted");
+    assert_verdicts(claims, "70B", "latency_ms", "undecided", "does not hold");
+    assert_verdicts(claims, "13B", "memory_gb", "holds", "holds");
+    assert_verdicts(claims, "70B", "memory_gb", "not measured: no value of 13B in f16", "holds");
+    assert_verdicts(claims, "70B", "energy_j", "not measured: 70B in ternary2 is not in this run",
+                    "holds");
+    const json_t *row = row_of(claims, "13B", "ternary2", "latency_ms", NULL, 0);
+    assert_close(number(row, "ratio_ours"), 2, 1e-12);
+    assert_close(number(row, "ratio_low"), 190.0 / 105, 1e-12);
+    assert_close(number(row, "ratio_high"), 210.0 / 90, 1e-12);
+    assert_close(number(row, "base_ours"), 200, 0);
+    assert_close(number(row, "base_paper"), 5.07, 0);
+    row = row_of(claims, "30B", "ternary2", "latency_ms", NULL, 0);
+    assert_close(number(row, "ratio_ours"), 0.75, 1e-12);
+    assert_close(number(row_of(claims, "70B", "ternary2", "latency_ms", NULL, 0), "ratio_paper"),
+                 16.61 / 19.235, 1e-12);
+    row = row_of(claims, "70B", "ternary2", "memory_gb", NULL, 0);
+    assert_string_equal(text(row, "how"), "measured; f16 of 13B: skipped: too large");
+    assert_string_equal(text(row, "note"), "too large");
+    json_decref(claims);
+    json_decref(rows);
+}
+
+/* Samples so few that their interval has no bound decide nothing; nor does one. */
+static void few_samples_decide_nothing(void **state)
+{
+    json_t *rows = json_array();
+
+    (void)state;
+    add_value(rows, "fig2", "3B", "f16", "latency_ms", 200, -10, 410);
+    add_value(rows, "fig2", "13B", "ternary2", "latency_ms", 100, 99, 101);
+    add_value(rows, "fig2", "7B", "f16", "latency_ms", 300, NAN, NAN);
+    add_value(rows, "fig2", "30B", "ternary2", "latency_ms", 400, NAN, NAN);
+    paper_claims_rows(rows);
+    json_t *claims = claims_of(rows);
+    assert_verdicts(claims, "13B", "latency_ms", "undecided", "holds");
+    assert_verdicts(claims, "30B", "latency_ms", "undecided", "not plotted");
+    assert_true(
+        isnan(number(row_of(claims, "13B", "ternary2", "latency_ms", NULL, 0), "ratio_low")));
+    json_decref(claims);
+    json_decref(rows);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -213,6 +316,8 @@ int main(void)
         cmocka_unit_test(memory_is_by_part_and_against_the_prediction),
         cmocka_unit_test(a_line_goes_through_all_sizes),
         cmocka_unit_test(two_sizes_are_no_line),
+        cmocka_unit_test(claims_are_judged_by_their_intervals),
+        cmocka_unit_test(few_samples_decide_nothing),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
