@@ -7,7 +7,7 @@
 #include "kernels/cpu.h"
 
 static const char *const kv_words[] = { [KV_F16] = "f16", [KV_I8] = "i8" };
-static const char *const items[] = { "table3" };
+static const char *const items[] = { "cycled", "table3" };
 
 /* ---- JSON ---- */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/command.h"
+#include "bench/paper_cycled.h"
 #include "bench/paper_energy.h"
 #include "bench/paper_plan.h"
 #include "bench/paper_rows.h"
@@ -144,7 +145,8 @@ static int refuse(const struct config *config)
 
 int cmd_paper(const struct config *config)
 {
-    const bool models = wanted(config, "table1") || wanted(config, "fig2");
+    const bool models =
+        wanted(config, "table1") || wanted(config, "fig2") || paper_cycled_wanted(config);
     struct run run;
 
     int status = refuse(config);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/paper_cells.h"
+#include "bench/paper_cycled.h"
 #include "bench/rows.h"
 #include "harness/stats.h"
 #include "kernels/cpu.h"
@@ -293,6 +294,11 @@ void paper_plan_make(struct paper_plan *plan, const struct run *run, const struc
         plan_specs(&e, run, rates->threads);
         add_blocks(plan, &e, run, rates);
     }
+    const int first = plan->count;
+    plan->count +=
+        paper_cycled_plan(plan->blocks + first, PAPER_BLOCKS_MAX - first, run, rates->threads);
+    for (int i = first; i < plan->count; i++)
+        predict_block(rates, &plan->blocks[i].passes);
     if (!c->full)
         paper_plan_again(plan, 0, rates, c, paper_quick_ns);
 }

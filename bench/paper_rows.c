@@ -7,6 +7,7 @@
 #include <string.h>
 #include "bench/joules.h"
 #include "bench/paper_claims.h"
+#include "bench/paper_cycled.h"
 #include "bench/paper_data.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_energy.h"
@@ -371,6 +372,8 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
         add_energy(rows, db, run);
     if (table1 || fig2)
         paper_claims_rows(rows); /* of what is above */
+    if (wanted(only, "cycled"))
+        paper_cycled_rows(rows, db, run);
     if (wanted(only, "sparsity"))
         paper_sparsity_each(db, run, add_sparsity, rows);
     rows_machine_build(db, run, machine, build);

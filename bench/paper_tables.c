@@ -7,6 +7,7 @@
 #include "bench/energy_rows.h"
 #include "bench/paper_cells.h"
 #include "bench/paper_claims.h"
+#include "bench/paper_cycled.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_fit.h"
 #include "bench/paper_memory.h"
@@ -268,6 +269,8 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
         error = paper_fit_table(o, rows);
     if (!error)
         error = paper_claims_table(o, rows);
+    if (!error)
+        error = paper_cycled_table(o, rows);
     if (!error)
         error = write_energy(o, rows);
     return error ? error : paper_sparsity_table(o, rows);

@@ -103,4 +103,18 @@ ok "a dry run measures nothing, and knows no time without a roof" $?
 [ $? -eq 0 ] && grep -q predicted_bytes out && ! grep -q '"predicted_s": *null' out
 ok "with the roof of an earlier run it does" $?
 
+# Few layers against all of them. A last-level cache may be so large that few are all.
+"$program" paper --only cycled -m dummy-125M,dummy-350M -f f16 -r 2 --idle 0 --energy-windows 1 --db cycled.db \
+    -o csv:cycled.csv >out 2>err
+code=$?
+if grep -q "nothing to compare in dummy-350M" err; then
+    skip "a cycled model is measured beside the whole one" "$(grep -o '8 times the last-level.*' err | tail -n 1)"
+else
+    [ $code -eq 0 ] && [ "$("$sql" cycled.db "SELECT count(*) FROM sample a JOIN sample b ON a.round = b.round JOIN
+        cell w ON w.id = a.cell JOIN cell c ON c.id = b.cell WHERE w.item = 'cycled' AND c.item = 'cycled' AND
+        w.layers_resident = w.layers AND c.layers_resident < c.layers AND c.provenance = 'cycled' AND a.round >= 0")" -eq 2 ] &&
+        [ "$(grep -c '^cycled,cycled by whole,llama,dummy-350M,f16,time_ratio,' cycled.csv)" -eq 1 ]
+    ok "a cycled model is measured beside the whole one" $?
+fi
+
 tap_end

@@ -10,7 +10,8 @@
 
 enum { THREADS = 2, TESTS = 5, DEEP = 3, FORMATS = 5 };
 
-const double FIXTURE_GBPS = 20, FIXTURE_GROWTH = 1.004, FIXTURE_MEMORY = 20e9;
+const double FIXTURE_GBPS = 20, FIXTURE_GROWTH = 1.004, FIXTURE_CYCLED = 1.02,
+             FIXTURE_MEMORY = 20e9;
 const struct fixture_speed fixture_speeds[] = {
     { "f16", 55, 1.5 },      { "i8", 60, 2.5 },  { "ternary2", 65, 3.5 },
     { "ternary5", 70, 3.5 }, { "lut", 90, 4.5 }, { NULL, 0, 0 },
@@ -39,12 +40,14 @@ static double sample_ns(const struct pass_spec *spec, const struct pass_test *te
     return !strcmp(spec->shape->name, "70B") && spec->family == &i8 ? 1.1 * ns : ns;
 }
 
-static void add_samples(struct run *run, int64_t cell, double ns)
+/* noise: its share of the time comes and goes, by turns. */
+static void add_samples(struct run *run, int64_t cell, double ns, double noise)
 {
     for (int i = 0; i < FIXTURE_ROUNDS && !run->broken; i++) {
+        const double own = i % 2 ? 1 / (1 + noise) : 1 + noise;
         const struct sample sample = { .round = i,
                                        .start_ns = (cell * FIXTURE_ROUNDS + i) * 1000000000,
-                                       .time_ns = (int64_t)(ns * drift[i]) };
+                                       .time_ns = (int64_t)(ns * own * drift[i]) };
         if (store_sample(run->store, cell, &sample, NULL, 0))
             run_broken(run);
     }
@@ -85,7 +88,7 @@ static int64_t add_roof(struct run *run)
                                .provenance = PROVENANCE_MEASURED };
     const int64_t id = store_cell(run->store, run->id, &cell);
 
-    add_samples(run, id, 256e6 / FIXTURE_GBPS);
+    add_samples(run, id, 256e6 / FIXTURE_GBPS, 0);
     return id;
 }
 
@@ -114,9 +117,30 @@ static void add_size(struct run *run, const struct shape *shape)
                     continue;
                 }
                 add_memory(run, cell, &spec, first, count);
-                add_samples(run, cell, sample_ns(&spec, &first[t], speed));
+                add_samples(run, cell, sample_ns(&spec, &first[t], speed), 0);
             }
         }
+    }
+}
+
+/* f16 twice in the same rounds, with all layers and with two: the latter takes FIXTURE_CYCLED times
+ * as long, in 7B now a fifth more and now a fifth less than that. */
+static void add_cycled(struct run *run, const char *size)
+{
+    static const struct config config = { .seed = 1 };
+    const struct pass_test test = { .n_gen = 4, .batch = 512, .parallel = 1 };
+    struct pass_spec spec = pass_spec(&config, shape_find(size), &f16, "c");
+    const bool noisy = !strcmp(size, "7B");
+
+    run->block++;
+    run->last_cell = 0;
+    const int64_t roof = add_roof(run);
+    for (int side = 0; side < 2 && !run->broken; side++) {
+        const double ns = sample_ns(&spec, &test, &fixture_speeds[0]);
+        const int64_t cell = pass_cell(run, &spec, &test, THREADS, 1, roof, "cycled");
+        add_memory(run, cell, &spec, &test, 1);
+        add_samples(run, cell, side ? FIXTURE_CYCLED * ns : ns, side && noisy ? 0.2 : 0);
+        spec.resident = 2;
     }
 }
 
@@ -126,6 +150,7 @@ int64_t paper_fixture(struct store *store, const char *const *sizes)
     static const struct build build = { "1", "", "", "cc", "-O3", "none" };
     static const struct config config = { .db = "fixture", .sysroot = "", .seed = 1 };
     struct run run = { .config = &config, .command = "paper", .store = store };
+    const char *const *all = sizes;
 
     run.id = store_run_begin(store, &host, &build, "paper", "--full", 1);
     if (run.id < 0)
@@ -134,6 +159,9 @@ int64_t paper_fixture(struct store *store, const char *const *sizes)
     paper_sparsity_store(&run);
     for (; *sizes && !run.broken; sizes++)
         add_size(&run, shape_find(*sizes));
+    for (sizes = all; *sizes && !run.broken; sizes++)
+        if (!strcmp(*sizes, "3B") || !strcmp(*sizes, "7B"))
+            add_cycled(&run, *sizes);
     run.block = 0;
     paper_energy_measured(&run);
     if (!run.broken && store_run_end(store, run.id, "done"))

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "bench/paper_claims.h"
+#include "bench/paper_cycled.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_fit.h"
 #include "bench/paper_memory.h"
@@ -94,16 +95,16 @@ static void each_prompt_and_depth_has_its_row(void **state)
     paper_depth_rows(rows, store_db(store), run);
     assert_int_equal(json_array_size(rows), 9 * 5 * 5);
     for (int depth = 0; depth <= 2048; depth = depth ? 4 * depth : 512) {
-        const json_t *f16 = row_of(rows, "3B", "f16", "latency_ms", "n_depth", depth);
+        const json_t *llama = row_of(rows, "3B", "f16", "latency_ms", "n_depth", depth);
         const json_t *ternary = row_of(rows, "3B", "ternary2", "latency_ms", "n_depth", depth);
         /* Weights, and a cache of 26 layers of 32 heads of 100, which are rounded up to 104. */
-        const double cache = 2 * 2 * 26 * 32 * 104 * (depth + 16.5), ms = number(f16, "ours");
+        const double cache = 2 * 2 * 26 * 32 * 104 * (depth + 16.5), ms = number(llama, "ours");
         const double bytes = (ms - 1.5) / 55 * 1e9 - cache;
         assert_true(bytes > 6.648e9 && bytes < 6.650e9);
         assert_close(number(ternary, "ratio_ours"), ms / number(ternary, "ours"), 1e-9);
         assert_true(number(ternary, "ratio_low") <= number(ternary, "ratio_ours"));
         assert_true(json_is_null(json_object_get(ternary, "n_prompt")));
-        assert_string_equal(text(f16, "how"), "measured");
+        assert_string_equal(text(llama, "how"), "measured");
     }
     const json_t *prompt = row_of(rows, "3B", "i8", "throughput_tokens_per_s", "n_prompt", 128);
     const json_t *longest = row_of(rows, "3B", "i8", "throughput_tokens_per_s", "n_prompt", 512);
@@ -309,6 +310,31 @@ static void few_samples_decide_nothing(void **state)
     json_decref(rows);
 }
 
+/* ---- cycled ---- */
+
+static void a_cycled_model_is_held_against_the_whole_one(void **state)
+{
+    json_t *rows = json_array();
+
+    (void)state;
+    paper_cycled_rows(rows, store_db(store), run);
+    assert_int_equal(json_array_size(rows), 2 * 3);
+    const json_t *ratio = row_of(rows, "3B", "f16", "time_ratio", NULL, 0);
+    assert_close(number(ratio, "ours"), FIXTURE_CYCLED, 1e-8);
+    assert_string_equal(text(ratio, "verdict"), "within 5%");
+    assert_string_equal(text(ratio, "how"), "measured and cycled 2/26");
+    ratio = row_of(rows, "7B", "f16", "time_ratio", NULL, 0); /* a fifth up, a fifth down */
+    assert_close(number(ratio, "ours"), FIXTURE_CYCLED, 1e-8);
+    assert_close(number(ratio, "ci_low"), FIXTURE_CYCLED / 1.2, 1e-8);
+    assert_string_equal(text(ratio, "verdict"), "undecided");
+    const json_t *whole = json_array_get(rows, 0), *cycled = json_array_get(rows, 1);
+    assert_string_equal(text(whole, "variant"), "whole");
+    assert_string_equal(text(whole, "how"), "measured");
+    assert_string_equal(text(cycled, "how"), "cycled 2/26");
+    assert_close(number(cycled, "ours"), FIXTURE_CYCLED * number(whole, "ours"), 1e-8);
+    json_decref(rows);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -318,6 +344,7 @@ int main(void)
         cmocka_unit_test(two_sizes_are_no_line),
         cmocka_unit_test(claims_are_judged_by_their_intervals),
         cmocka_unit_test(few_samples_decide_nothing),
+        cmocka_unit_test(a_cycled_model_is_held_against_the_whole_one),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }
