@@ -43,7 +43,7 @@ plot for [f in pair] in using (place(f)):(pick("model", f, 5)) title "model, ".n
 
 @lower
 @from_zero
-unset label 1; unset label 2; unset label 5
+unset label 1; unset label 2
 eval titled("Ratio to FP16: what the count includes")
 @noted
 set xlabel "parameters" textcolor rgb ink

@@ -25,7 +25,7 @@ plot @here, @key_here
 @all_sizes
 @from_zero
 c = 9
-eval titled("Ratio to FP16")
+eval titled(against_f16)
 foot = foot_hollow.foot_alone.foot_bars
 @noted
 set ylabel "times faster than FP16" textcolor rgb ink

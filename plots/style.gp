@@ -43,13 +43,17 @@ set label 1 "{/:Bold*1.15 ".heading."}" at screen 0.02, 1 - 22.0 / height textco
 set label 2 subtitle noenhanced at screen 0.02, 1 - 46.0 / height textcolor rgb ink
 set label 3 at graph 0, 1 offset 0, 1.1 textcolor rgb ink
 titled(text) = sprintf("set label 3 '{/:Bold %s}'", text)
+against_f16 = "Ratio to FP16} (the line at 1){"
 noted = 'set label 4 foot noenhanced at screen 0.02, 64.0 / height textcolor rgb ink'
 
 # What there is.
 
 stats in using 5 name "value" nooutput
 stats in using (column(11) > $9 ? $11 : $9 > 1 ? $9 : 1) name "ratio" nooutput
-if (!exists("ratio_max")) { ratio_max = 1 } # nothing to compare with
+# An interval of few samples may be so wide that the ratios would lie on the axis: it is cut off.
+stats in using ($9 > 1 ? $9 : 1) name "middle" nooutput
+if (!exists("ratio_max")) { ratio_max = 1; middle_max = 1 } # a figure without ratios
+ratio_top = ratio_max > 2.5 * middle_max ? 2.5 * middle_max : ratio_max
 in_paper = ""; in_here = ""; hollow = ""
 do for [f in formats] {
     stats in using (strcol(3) eq "paper" && strcol(4) eq f) nooutput
@@ -71,12 +75,12 @@ whole_width = 'set lmargin at screen 0.085; set rmargin at screen 0.975'
 upper = 'set tmargin at screen 0.875; set bmargin at screen 0.585'
 lower = 'set tmargin at screen 0.46; set bmargin at screen 0.175'
 sizes = 'set logscale x; set xrange [0.55e9:90e9]; set xlabel "parameters" textcolor rgb ink; \
-    set xtics ("700M" 0.7e9, "1.3B" 1.3e9, "3B" 3e9, "" 3.9e9, "7B" 7e9, "13B" 13e9, "70B" 70e9)'
+    set xtics ("700M" 0.7e9, "1.3B" 1.3e9, "3B" 3e9, "" 3.9e9, "7B" 7e9, "13B" 13e9, "30B" 30e9, \
+        "" 65e9, "70B" 70e9)'
 all_sizes = 'set xtics add ("3.9B" 3.9e9)'
 decade_below(y) = 10 ** floor(log10(y))
 decades = 'set logscale y; set yrange [decade_below(value_min) : 10 * decade_below(value_max)]'
-from_zero = 'unset logscale y; set yrange [0 : 1.15 * ratio_max]; \
-    set label 5 "FP16 = 1" at graph 1, first 1 right offset 0, -0.7 textcolor rgb colour("f16")'
+from_zero = 'unset logscale y; set yrange [0 : 1.15 * ratio_top]'
 
 # Points against size: c is the column, 5 or 9. The ratio of 3.9B is to FP16 3B, so no line goes
 # through it. White goes below the markers, or the hollow ones would not be.
@@ -100,7 +104,7 @@ here = 'for [f in formats] in using 1:(on_line("here", f, c)) notitle \
 # The line of FP16, and the ternary ratios in print, clear of their intervals.
 
 limit(side) = side eq "above" ? 11 : side eq "below" ? 10 : 9
-clear(side) = column(limit(side)) > 0 ? limit(side) : 9
+clear(side) = column(limit(side)) > 0 && column(limit(side)) <= ratio_top ? limit(side) : 9
 at(s, side) = strcol(13) eq side ? pick(s, "ternary2", clear(side)) : NaN
 tint(s) = s eq "paper" ? ink : colour("ternary2")
 number = '(sprintf("%.2f", $9)) notitle with labels boxed textcolor rgb tint(s)'
@@ -120,7 +124,7 @@ key_ratio = 'for [f in compared(in_paper)] @line_paper title "paper, ".name(f), 
     for [f in compared(in_here)] @line_here title "here, ".name(f)'
 
 said(condition, text) = condition ? text : ""
-stats in using (strcol(2) ne "3.9B" ? 0 : strcol(4) eq "f16" ? -99 : 1) name "alone" nooutput
+stats in using (strcol(2) eq "3.9B" ? 1 : 0) name "alone" nooutput
 stats in using (column(7) > 0) name "intervals" nooutput
 foot_hollow = said(strstrt(hollow, "cycled"), \
         "Cycled: timed on a part of the layers, gone through again and again. ").\
@@ -129,4 +133,5 @@ foot_hollow = said(strstrt(hollow, "cycled"), \
 foot_alone = said(alone_sum > 0, \
     "3.9B is compared with FP16 3B, as in the paper, which has no FP16 3.9B.\n")
 foot_bars = said(intervals_sum > 0, \
-    "Bars are 95% intervals; those of a ratio come from pairs of samples of the same round.")
+    "Bars are 95% intervals; those of a ratio come from pairs of samples of the same round.").\
+    said(ratio_max > ratio_top, "\nOne that ends at the frame goes on.")

@@ -21,7 +21,7 @@ plot @here, @key_here
 @right_half
 @from_zero
 c = 9
-eval titled("Ratio to FP16")
+eval titled(against_f16)
 foot = foot_hollow.foot_bars
 @noted
 unset label 1; unset label 2
