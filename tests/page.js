@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// node page.js PAGE ROWS CHROMIUM AXE DIR: the page of `report -o html` in a headless browser, by
-// its debugging protocol over a pipe. ROWS: the same run's JSON. AXE: axe.min.js, or "" to leave
-// accessibility out. DIR: for screenshots. TAP.
+// node page.js PAGE ROWS CHROMIUM AXE DIR [PAGE ROWS]: the page of `report -o html` in a headless
+// browser, by its debugging protocol over a pipe. ROWS: the same run's JSON. AXE: axe.min.js, or ""
+// to leave accessibility out. DIR: for screenshots. A second page: its numbers and words alone. TAP.
 "use strict";
 const fs = require("fs"), os = require("os"), path = require("path");
 const { spawn } = require("child_process");
 const { pathToFileURL } = require("url");
-const [page, rows, chromium, axe, dir] = process.argv.slice(2);
+const [page, rows, chromium, axe, dir, other, otherRows] = process.argv.slice(2);
 
 const profile = fs.mkdtempSync(path.join(os.tmpdir(), "page-"));
 const browser = spawn(chromium, ["--headless=new", "--no-sandbox", "--disable-gpu",
@@ -55,14 +55,14 @@ function ok(name, holds, why) {
     console.log((holds ? "ok " : "not ok ") + ++count + " - " + name);
     if (!holds) { failed++; console.log("# " + String(why).slice(0, 2000)); }
 }
-async function open(width, height, script, scheme) {
+async function open(width, height, script, scheme, file = page) {
     await send("Emulation.setDeviceMetricsOverride",
         { width, height, deviceScaleFactor: 1, mobile: width < 600 });
     await send("Emulation.setScriptExecutionDisabled", { value: !script });
     await send("Emulation.setEmulatedMedia",
         { features: [{ name: "prefers-color-scheme", value: scheme }] });
     const loaded = event("Page.loadEventFired");
-    await send("Page.navigate", { url: pathToFileURL(page).href });
+    await send("Page.navigate", { url: pathToFileURL(file).href });
     await loaded;
 }
 async function shoot(name) {
@@ -77,7 +77,31 @@ async function shoot(name) {
 const cells = `Array.from(document.querySelectorAll("tbody th, tbody td")).map(cell => [
     cell.getAttribute("data-v"), cell.textContent.trim()])`;
 
-function numbers_are_rows(found) {
+// The lines of tables that have a size and a format, and those without such a word where the table
+// says how values came about. What is listed below the tables may also be derived from them.
+const without_word = `(() => {
+    const result = { lines: 0, without: [] };
+    for (const table of document.querySelectorAll("table")) {
+        const heads = Array.from(table.tHead.rows[0].cells).map(cell => cell.textContent.trim());
+        if (!heads.includes("size") || !heads.includes("format")) continue;
+        const words = "measured|cycled [0-9]+/[0-9]+|modelled|metered|hw-estimate|virtual|fixture|" +
+            "(skipped|failed|invalid|interrupted): .|not measured" +
+            (table.closest("#rows") ? "|derived" : "");
+        for (const row of table.tBodies[0].rows) {
+            const said = Array.from(row.cells).filter((cell, i) =>
+                /^how$| (is|are)$/.test(heads[i])).map(cell => cell.textContent).join("; ");
+            const size = row.cells[heads.indexOf("size")].textContent;
+            const format = row.cells[heads.indexOf("format")].textContent;
+            if (size === "-" || format === "-") continue; // of all of them
+            result.lines++;
+            if (!new RegExp("(^|; )(" + words + ")").test(said))
+                result.without.push(row.textContent.slice(0, 200));
+        }
+    }
+    return result;
+})()`;
+
+function numbers_are_rows(found, rows) {
     const list = JSON.parse(fs.readFileSync(rows, "utf8"));
     const known = new Set(), words = [];
     for (const row of list)
@@ -104,24 +128,23 @@ async function main() {
         { targetId: target.targetId, flatten: true })).sessionId;
     for (const domain of ["Page", "Runtime", "Network", "Log"]) await send(domain + ".enable");
 
-    await open(1280, 900, false, "light");
-    const found = await ask(cells);
-    const strange = numbers_are_rows(found);
-    ok("every number of the tables is one of the rows", found.length > 100 && !strange.length,
-        JSON.stringify(strange));
+    for (const [file, list, name] of [[other, otherRows, "other page: "], [page, rows, ""]]) {
+        if (!file) continue;
+        await open(1280, 900, false, "light", file);
+        const found = await ask(cells);
+        const strange = numbers_are_rows(found, list);
+        ok(name + "every number of the tables is one of the rows",
+            found.filter(([value]) => value !== null).length > 100 && !strange.length,
+            found.length + " cells " + JSON.stringify(strange));
+        const silent = await ask(without_word);
+        ok(name + "every line of a size and format says measured, cycled, modelled, or why not",
+            silent.lines > 2 && !silent.without.length, JSON.stringify(silent));
+    }
     const read = await ask(`[document.querySelectorAll("table").length,
         document.querySelectorAll("thead button").length, document.title,
         document.querySelector("h1").textContent, document.body.innerText.length]`);
     ok("without a script everything is there but the buttons",
         read[0] >= 3 && read[1] === 0 && read[2] && read[3] && read[4] > 2000, JSON.stringify(read));
-    const how = await ask(`Array.from(document.querySelectorAll("#tables table")).filter(table =>
-        /tokens?|memory/.test(table.tHead.textContent)).map(table =>
-        Array.from(table.tBodies[0].rows).filter(row =>
-        !/measured|cycled|derived|fixture|virtual|metered|estimate|skipped|failed/.test(row.textContent))
-        .length)`);
-    ok("every row of a size and format says how it came about",
-        how.length && how.every(n => n === 0), JSON.stringify(how));
-
     for (const [width, height] of [[1280, 900], [390, 844]]) {
         for (const scheme of ["light", "dark"]) {
             const name = `at ${width} pixels, ${scheme}`;
@@ -131,7 +154,8 @@ async function main() {
                 wide.join(" > "));
             if (scheme === "light" || width > 600)
                 await shoot(`page-${width}-${scheme}.png`);
-            await ask(`document.querySelectorAll("details").forEach(d => { d.open = true; })`);
+            if (width > 600 && scheme === "light") // thousands of cells: once
+                await ask(`document.querySelectorAll("details").forEach(d => { d.open = true; })`);
             if (axe) {
                 await ask(fs.readFileSync(axe, "utf8") + ";0");
                 const bad = await ask(`axe.run().then(result => result.violations.map(v => v.id +

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The report of a small run: the page in a headless browser, the LaTeX, the figures. TAP. Arguments:
-# the program, the JSON reader (rows.c), the source root, a directory to keep what npm installs.
+# the program, the JSON reader (rows.c), the source root, a directory to keep what npm installs, the
+# fixture of a full run (paper_fixture.c).
 set -u
 . "$(dirname "$0")/tap.sh"
 program=$(realpath "$1")
 rows=$(realpath "$2")
 root=$(realpath "$3")
 mkdir -p "$4" && keep=$(realpath "$4")
+fixture=$(realpath "$5")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
@@ -25,6 +27,11 @@ TRITBENCH=$program "$root/scripts/plots" "$db" out >log 2>&1
 ok "scripts/plots writes its report" $?
 "$rows" rows.json item metric provenance ours >table 2>log && [ "$(wc -l <table)" -gt 80 ]
 ok "the rows that it is about" $?
+
+# All items, of three sizes whose times are known: what the browser shows.
+"$fixture" full.db 3B 13B 70B >log 2>&1 && TRITBENCH=$program "$root/scripts/plots" full.db full >>log 2>&1 &&
+    "$program" report --db full.db -o json:full.json >>log 2>&1
+ok "the report of a full run" $?
 
 [ "$(grep -o '<section' out/report.html | wc -l)" -ge 8 ] &&
     [ "$(grep -o '<section' out/report.html | wc -l)" -eq \
@@ -62,10 +69,12 @@ if ! command -v pdflatex >/dev/null 2>&1 || ! kpsewhich booktabs.sty >/dev/null 
 else
     printf '\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n\\input{report.tex}\n\\end{document}\n' \
         >out/whole.tex
+    cp full/report.tex out/full.tex
     (cd out && pdflatex -halt-on-error -interaction=nonstopmode report.tex &&
-        pdflatex -halt-on-error -interaction=nonstopmode whole.tex) >log 2>&1 &&
-        [ -s out/report.pdf ] && [ -s out/whole.pdf ]
-    ok "LaTeX compiles, and inside another document" $?
+        pdflatex -halt-on-error -interaction=nonstopmode whole.tex &&
+        pdflatex -halt-on-error -interaction=nonstopmode full.tex) >log 2>&1 &&
+        [ -s out/report.pdf ] && [ -s out/whole.pdf ] && [ -s out/full.pdf ]
+    ok "LaTeX compiles, that of a full run too, and inside another document" $?
 fi
 
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
@@ -77,7 +86,7 @@ else
         timeout 60 npm install --no-audit --no-fund --silent --prefix "$keep" axe-core@4.10.2 >log 2>&1
     fi
     [ -s "$axe" ] || axe=
-    node "$root/tests/page.js" out/report.html rows.json "$browser" "$axe" . >browser 2>&1
+    node "$root/tests/page.js" full/report.html full.json "$browser" "$axe" . out/report.html rows.json >browser 2>&1
     code=$?
     sed -n '/^\(not \)\{0,1\}ok/!p' browser | grep -v '^1\.\.' | sed 's/^/# /'
     grep '^\(not \)\{0,1\}ok' browser >cases
