@@ -108,10 +108,14 @@ static void total_row(struct doctor *d, const struct energy *energy)
 {
     static const char tried[] = "the first route that counts a whole";
     const char *domains = energy_domains(energy);
+    const int aligned = energy_aligned(energy);
 
     if (domains)
-        doctor_row(d, "energy", "total", "ok", tried, NULL, "%s; %s; windows of %.3g s and more",
-                   domains, energy_provenance(energy), 1e-9 * (double)energy_window_ns(energy));
+        doctor_row(d, "energy", "total", "ok", tried, NULL,
+                   "%s; %s; windows of %.3g s and more, aligned to %s%s", domains,
+                   energy_provenance(energy), 1e-9 * (double)energy_window_ns(energy),
+                   aligned < 0 ? "no update" : "updates of ",
+                   aligned < 0 ? "" : energy_channel(energy, aligned)->name);
     else
         doctor_row(d, "energy", "total", "absent", tried,
                    "mend one of the routes above, or give --meter-cmd", "no joules: %s",

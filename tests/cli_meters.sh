@@ -88,7 +88,7 @@ perf: package-0/core|skipped|power/energy-cores/
 perf: psys|skipped|power/energy-psys/
 END
 rows_are "doctor, client: the total, its provenance and its windows" total <<END
-total|ok|powercap: package-0; fixture; windows of [1-9][0-9.]* s and more
+total|ok|powercap: package-0; fixture; windows of [1-9][0-9.]* s and more, aligned
 END
 killed
 live server 3

@@ -40,7 +40,10 @@ void energy_writer_stop(struct energy_writer *writer);
 void energy_writer_rebase(struct energy_writer *writer, double below_wrap_j);
 /* Adds joules that nobody drew. */
 void energy_writer_jump(struct energy_writer *writer, double joules);
-/* The greatest age that a counter's value had in a stretch of time, as the writer knows. */
-double energy_writer_age_s(const struct energy_writer *writer, int64_t from_ns, int64_t to_ns);
+/* The longest time from the moment that a value is of until it could be read, of the updates in a
+ * stretch of time, as the writer knows: by that the counter itself was behind. */
+double energy_writer_lag_s(const struct energy_writer *writer, int64_t from_ns, int64_t to_ns);
+/* The longest time between two updates, of which a part is in the stretch. */
+double energy_writer_gap_s(const struct energy_writer *writer, int64_t from_ns, int64_t to_ns);
 
 #endif

@@ -54,7 +54,7 @@ static int advance(const char *root, double seconds, double watts, double jump_j
         if (jump_j > 0)
             energy_writer_jump(writer, jump_j);
     }
-    printf("%.3f\n", 1e3 * energy_writer_age_s(writer, start_ns, end_ns));
+    printf("%.3f\n", 1e3 * energy_writer_gap_s(writer, start_ns, end_ns));
     energy_writer_stop(writer);
     return 0;
 }

@@ -238,17 +238,31 @@ void energy_writer_jump(struct energy_writer *w, double joules)
     pthread_mutex_unlock(&w->lock);
 }
 
-double energy_writer_age_s(const struct energy_writer *w, int64_t from_ns, int64_t to_ns)
+double energy_writer_lag_s(const struct energy_writer *w, int64_t from_ns, int64_t to_ns)
 {
-    int last = w->count - 1;
-    int64_t next_ns = now_ns(), age_ns = 0; /* the update to come is not written yet */
+    int64_t lag_ns = 0;
 
-    for (int u = last; u >= 0 && u > last - UPDATES_MAX && next_ns >= from_ns; u--) {
+    for (int u = w->count - 1; u >= 0 && u > w->count - UPDATES_MAX; u--) {
         const struct update *update = &w->updates[u % UPDATES_MAX];
 
-        if (update->visible_ns <= to_ns && next_ns - update->value_ns > age_ns)
-            age_ns = next_ns - update->value_ns;
-        next_ns = update->visible_ns;
+        if (update->visible_ns < from_ns)
+            break;
+        if (update->value_ns <= to_ns && update->visible_ns - update->value_ns > lag_ns)
+            lag_ns = update->visible_ns - update->value_ns;
     }
-    return 1e-9 * (double)age_ns;
+    return 1e-9 * (double)lag_ns;
+}
+
+double energy_writer_gap_s(const struct energy_writer *w, int64_t from_ns, int64_t to_ns)
+{
+    int64_t next_ns = now_ns(), gap_ns = 0; /* the update to come is not written yet */
+
+    for (int u = w->count - 1; u >= 0 && u > w->count - UPDATES_MAX && next_ns >= from_ns; u--) {
+        const int64_t visible_ns = w->updates[u % UPDATES_MAX].visible_ns;
+
+        if (visible_ns <= to_ns && next_ns - visible_ns > gap_ns)
+            gap_ns = next_ns - visible_ns;
+        next_ns = visible_ns;
+    }
+    return 1e-9 * (double)gap_ns;
 }

@@ -134,6 +134,7 @@ static void test_total(void **state)
     (void)state;
     open_model(&rules, channels, 6);
     assert_string_equal(energy_domains(energy), "model: package-0+package-1+package-0/dram");
+    assert_int_equal(energy_aligned(energy), 1); /* package-0 */
     assert_null(energy_reason(energy));
     assert_string_equal(energy_provenance(energy), PROVENANCE_HW_ESTIMATE);
     energy_begin(energy);
@@ -192,6 +193,17 @@ static void test_nothing(void **state)
 
 /* ---- periods ---- */
 
+/* On a machine that others use every interval may have been one in which this thread was away. */
+static void open_steady(const struct modelled *channels, int count, double period_s)
+{
+    open_model(&energy_rules_default, channels, count);
+    for (int attempt = 0; attempt < 4 && energy_channel(energy, 0)->period_s > 2 * period_s;
+         attempt++) {
+        energy_close(energy);
+        open_model(&energy_rules_default, channels, count);
+    }
+}
+
 static void test_period(void **state)
 {
     static const struct modelled channels[] = {
@@ -204,7 +216,7 @@ static void test_period(void **state)
 
     (void)state;
     modelled_count = 0;
-    open_model(&energy_rules_default, channels, 3);
+    open_steady(channels, 3, 2e-3);
     channel = energy_channel(energy, 0);
     if (!(channel->period_s > 1.9e-3 && channel->period_s < 4e-3))
         fail_msg("%g s is not 2 ms", channel->period_s);
@@ -225,12 +237,14 @@ static void test_slow_period(void **state)
     const struct energy_channel *channel;
 
     (void)state;
-    open_model(&energy_rules_default, channels, 1);
+    open_steady(channels, 1, 0.7);
     channel = energy_channel(energy, 0);
     assert_string_equal(channel->why.status, "ok");
     if (!(channel->period_s > 0.6 && channel->period_s < 1.0))
         fail_msg("%g s is not 0.7 s", channel->period_s);
     assert_true(energy_window_ns(energy) > 300000000000); /* 500 periods */
+    assert_int_equal(energy_aligned(energy), -1);         /* such updates are not waited for */
+    assert_true(energy_updated(energy, 1));
 }
 
 /* ---- windows ---- */
@@ -292,6 +306,7 @@ static void test_power(void **state)
     assert_true(fabs(window.total.value - 12.5 * seconds) < 1e-3);
     /* A trace only where a CPU is free for it. */
     assert_true(energy_trace_read(energy, trace, 16) <= 16);
+    assert_int_equal(energy_aligned(energy), -1);
 }
 
 static void test_trace(void **state)

@@ -112,6 +112,48 @@ static void test_any_reads_add_up(void **state)
     }
 }
 
+/* Updates 10 +- 0.1 ms before the window and 4 +- 1 ms before its end: 1.006 s between them. */
+static void test_aligned(void **state)
+{
+    struct energy_channel c = counter(1u << 30);
+    struct track track = begin(&c, 0);
+    const struct track_update first = { .known = true,
+                                        .from_ns = -10 * MS - MS / 10,
+                                        .to_ns = -10 * MS + MS / 10,
+                                        .earliest_ns = -10 * MS - MS / 10,
+                                        .next_j = NAN };
+    struct track_update last = { .known = true,
+                                 .from_ns = 995 * MS,
+                                 .to_ns = 997 * MS,
+                                 .earliest_ns = 994 * MS,
+                                 .next_j = NAN };
+    const double squares = (0.2 * 0.2 + 10 * 10 + 2 * 2 + 4 * 4) / 12;
+    struct energy_sample sample = at(1000, 60360000);
+    struct joules joules;
+
+    (void)state;
+    track_add(&track, &sample);
+    track_align(&track, &first, &last);
+    track_end(&track, 0, 1000 * MS, NULL, &joules, reason, sizeof reason);
+    assert_near(joules.value, 60, 1e-9); /* 60.36 J in 1.006 s */
+    assert_near(joules.uncertainty, sqrt(3600e-6 * squares + 61e-6 * 61e-6 / 6), 1e-9);
+    assert_near(joules.bound, 60 * (10.1e-3 + 6e-3) + 61e-6, 1e-9);
+    /* The update after it was waited for and showed 0.5 J more: E lies in between. */
+    last.next_j = 0.5;
+    track_align(&track, &first, &last);
+    track_end(&track, 0, 1000 * MS, NULL, &joules, reason, sizeof reason);
+    assert_near(joules.value, 60, 1e-9);
+    assert_near(joules.bound, 60 * 10.1e-3 + (0.5 - 60 * 4e-3) + 2 * 61e-6, 1e-9);
+    /* Where the end is not known, nothing is aligned. */
+    last.known = false;
+    track_align(&track, &first, &last);
+    track_end(&track, 0, 1000 * MS, NULL, &joules, reason, sizeof reason);
+    assert_near(joules.value, 60.36, 1e-9);
+    assert_near(joules.uncertainty, 60.36 * 1.2e-3 / 2, 1e-5);
+    track_begin(&track, &sample); /* the next window has edges of its own */
+    assert_false(track.begin.known || track.end.known);
+}
+
 /* By rule: nothing in the values shows it. */
 static void test_late_read(void **state)
 {
@@ -310,11 +352,11 @@ static void test_idle_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrap),      cmocka_unit_test(test_any_reads_add_up),
-        cmocka_unit_test(test_late_read), cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_power),     cmocka_unit_test(test_uncertainty),
-        cmocka_unit_test(test_parse),     cmocka_unit_test(test_load),
-        cmocka_unit_test(test_idle_load),
+        cmocka_unit_test(test_wrap),        cmocka_unit_test(test_any_reads_add_up),
+        cmocka_unit_test(test_aligned),     cmocka_unit_test(test_late_read),
+        cmocka_unit_test(test_faults),      cmocka_unit_test(test_power),
+        cmocka_unit_test(test_uncertainty), cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_load),        cmocka_unit_test(test_idle_load),
     };
 
     return cmocka_run_group_tests_name("energy_track", tests, NULL, NULL);

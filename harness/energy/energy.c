@@ -1,309 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/energy/energy.h"
+#include "harness/energy/energy_open.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include "harness/energy/guard.h"
-#include "harness/energy/load.h"
-#include "harness/energy/period.h"
-#include "harness/energy/rules.h"
-#include "harness/store.h"
-
-struct opened {
-    const struct energy_route *route;
-    void *state;
-    bool open;
-    int first, count; /* channels */
-    struct why why;
-};
-
-struct energy {
-    struct energy_rules rules;
-    struct opened opened[ENERGY_ROUTES_MAX];
-    int routes, channels;
-    struct energy_channel channel[ENERGY_CHANNELS_MAX];
-    int route_of[ENERGY_CHANNELS_MAX];
-
-    bool in_total[ENERGY_CHANNELS_MAX];
-    bool has_total;
-    char domains[512], reason[768];
-    const char *provenance;
-
-    struct guard_source source[ENERGY_CHANNELS_MAX]; /* those of status ok, the total's last */
-    int sources;
-    struct guard *guard;
-
-    int stat_fd;
-    int64_t start_ns;
-    struct load_edge begin;
-    char said[ENERGY_CHANNELS_MAX][192]; /* why a channel has no joules in this window */
-    char said_of_all[160];               /* why no channel has */
-};
-
-const struct energy_rules energy_rules_default = {
-    .guard = true,
-    .window_s = 1,
-    .window_periods = 500,
-    .updates = 50,
-    .poll_s = 2.1, /* a meter of 1 Hz shows two updates */
-    .frozen_s = 1,
-    .package_w = 1000,
-    .board_w = 10000,
-    .margin = 1.5,
-    .guard_s = 30,
-    .trace_s = 0.1,
-    .trace_cpus = 2,
-    .guard_share = 0.005,
-    .foreign_share = 0.02,
-    .suspend_s = 0.01,
-};
-
-static bool is_ok(const struct why *why)
-{
-    return strcmp(why->status, "ok") == 0;
-}
-
-/* ---- opening ---- */
-
-static void open_route(struct energy *energy, const struct energy_route *route,
-                       const struct meter_context *context)
-{
-    struct opened *opened = &energy->opened[energy->routes];
-    struct energy_channel *channels = energy->channel + energy->channels;
-    int count;
-
-    opened->route = route;
-    opened->first = energy->channels;
-    count = route->open(&opened->state, context, channels, ENERGY_CHANNELS_MAX - energy->channels,
-                        &opened->why);
-    if (count >= 0) {
-        opened->open = true;
-        opened->count = count;
-        opened->why.status = "ok";
-    } else if (!opened->why.status) {
-        why_set(&opened->why, why_status(count), route->name, NULL, "%s: %s", route->name,
-                strerror(-count));
-    }
-    for (int i = 0; i < opened->count; i++) {
-        struct energy_channel *channel = &channels[i];
-
-        energy->route_of[opened->first + i] = energy->routes;
-        if (channel->parent >= 0)
-            channel->parent += opened->first;
-        if (context->sysroot[0])
-            channel->provenance = PROVENANCE_FIXTURE;
-    }
-    energy->channels += opened->count;
-    energy->routes++;
-}
-
-static int measure_periods(struct energy *energy)
-{
-    struct period_source sources[ENERGY_CHANNELS_MAX];
-
-    for (int i = 0; i < energy->channels; i++) {
-        const struct opened *opened = &energy->opened[energy->route_of[i]];
-
-        sources[i] = (struct period_source){ .route = opened->route,
-                                             .state = opened->state,
-                                             .index = i - opened->first,
-                                             .channel = &energy->channel[i] };
-    }
-    return period_measure(sources, energy->channels, &energy->rules);
-}
-
-/* ---- the total ---- */
-
-/* Channels of a role in a route: those of status ok, or all. */
-static int count_role(const struct energy *energy, const struct opened *opened,
-                      enum energy_role role, bool ok_only)
-{
-    int count = 0;
-
-    for (int i = opened->first; i < opened->first + opened->count; i++)
-        count += energy->channel[i].role == role && (!ok_only || is_ok(&energy->channel[i].why));
-    return count;
-}
-
-/* A sum of some of the sockets is no total: all of a role, or none. */
-static bool is_whole(const struct energy *energy, const struct opened *opened,
-                     enum energy_role role)
-{
-    int count = count_role(energy, opened, role, false);
-
-    return count > 0 && count == count_role(energy, opened, role, true);
-}
-
-static void take_role(struct energy *energy, const struct opened *opened, enum energy_role role,
-                      int at_most)
-{
-    for (int i = opened->first; i < opened->first + opened->count && at_most > 0; i++) {
-        const struct energy_channel *channel = &energy->channel[i];
-        size_t used = strlen(energy->domains);
-
-        if (channel->role != role || !is_ok(&channel->why))
-            continue;
-        energy->in_total[i] = true;
-        energy->provenance = channel->provenance;
-        if (used == 0)
-            snprintf(energy->domains, sizeof energy->domains, "%s: %s", opened->route->name,
-                     channel->name);
-        else
-            snprintf(energy->domains + used, sizeof energy->domains - used, "+%s", channel->name);
-        at_most--;
-    }
-}
-
-/* Packages and DRAM, or the platform, or one board sensor. Core, uncore and copies are inside of
- * those. */
-static bool take_total(struct energy *energy, const struct opened *opened)
-{
-    if (is_whole(energy, opened, ENERGY_PACKAGE)) {
-        take_role(energy, opened, ENERGY_PACKAGE, ENERGY_CHANNELS_MAX);
-        if (is_whole(energy, opened, ENERGY_DRAM))
-            take_role(energy, opened, ENERGY_DRAM, ENERGY_CHANNELS_MAX);
-    } else if (count_role(energy, opened, ENERGY_PLATFORM, true)) {
-        take_role(energy, opened, ENERGY_PLATFORM, 1);
-    } else if (count_role(energy, opened, ENERGY_PACKAGE, true) == 0) {
-        take_role(energy, opened, ENERGY_BOARD, 1);
-    }
-    return energy->domains[0] != '\0';
-}
-
-static void add_reason(struct energy *energy, const char *name, const char *said)
-{
-    size_t used = strlen(energy->reason);
-
-    snprintf(energy->reason + used, sizeof energy->reason - used, "%s%s: %s", used ? "; " : "",
-             name, said);
-}
-
-static void explain_none(struct energy *energy)
-{
-    for (int r = 0; r < energy->routes; r++) {
-        const struct opened *opened = &energy->opened[r];
-        int broken = 0;
-
-        if (!opened->open) {
-            if (strcmp(opened->why.status, "skipped") != 0)
-                add_reason(energy, opened->route->name, opened->why.said);
-            continue;
-        }
-        for (int i = opened->first; i < opened->first + opened->count; i++)
-            if (!is_ok(&energy->channel[i].why) && broken++ == 0)
-                add_reason(energy, opened->route->name, energy->channel[i].why.said);
-        if (!broken)
-            add_reason(energy, opened->route->name, "it has no channel that is a total");
-    }
-    if (!energy->reason[0])
-        add_reason(energy, "energy", "no way to a counter was tried");
-}
-
-/* ---- the guard ---- */
-
-/* The most that is plausible: a package's 1000 W unless the channel says its own; a platform has
- * as much for each package. */
-static double plausible_w(const struct energy *energy, const struct opened *opened, int channel)
-{
-    const struct energy_channel *c = &energy->channel[channel];
-    int packages = count_role(energy, opened, ENERGY_PACKAGE, false);
-
-    if (c->max_w > 0)
-        return c->max_w;
-    if (c->role == ENERGY_BOARD)
-        return energy->rules.board_w;
-    if (c->role == ENERGY_PLATFORM && packages > 1)
-        return packages * energy->rules.package_w;
-    return energy->rules.package_w;
-}
-
-/* The total's last, so that nothing is read between them and the work. */
-static int start_guard(struct energy *energy)
-{
-    bool may_trace = guard_may_trace(&energy->rules);
-
-    for (int total = 0; total <= 1; total++) {
-        for (int i = 0; i < energy->channels; i++) {
-            const struct opened *opened = &energy->opened[energy->route_of[i]];
-            struct guard_source *source = &energy->source[energy->sources];
-            struct energy_channel *channel = &energy->channel[i];
-
-            if (!is_ok(&channel->why) || energy->in_total[i] != (total == 1))
-                continue;
-            *source = (struct guard_source){ .route = opened->route,
-                                             .state = opened->state,
-                                             .index = i - opened->first,
-                                             .channel = i,
-                                             .traced = may_trace && total == 1 };
-            source->track.channel = channel;
-            source->track.max_w = plausible_w(energy, opened, i);
-            if (channel->power) {
-                /* A power is integrated between reads: ten of them may be late. */
-                source->track.deadline_ns = (int64_t)(10e9 * energy->rules.trace_s);
-                if (channel->period_p95_s < energy->rules.trace_s)
-                    channel->period_p95_s = energy->rules.trace_s;
-            } else if (channel->wrap) {
-                source->track.deadline_ns = (int64_t)(1e9 * (double)channel->wrap * channel->lsb /
-                                                      (energy->rules.margin * source->track.max_w));
-            }
-            energy->sources++;
-        }
-    }
-    return guard_open(&energy->guard, energy->source, energy->sources, &energy->rules);
-}
-
-int energy_open_rules(struct energy **energy, const struct meter_context *context,
-                      const struct energy_route *const *routes, const struct energy_rules *rules)
-{
-    struct energy *new = calloc(1, sizeof *new);
-    int error;
-
-    *energy = NULL;
-    if (!new)
-        return -ENOMEM;
-    new->rules = *rules;
-    new->stat_fd = load_open(context->sysroot);
-    for (int r = 0; routes[r] && new->routes < ENERGY_ROUTES_MAX; r++)
-        open_route(new, routes[r], context);
-    error = measure_periods(new);
-    if (error)
-        goto out;
-    for (int r = 0; r < new->routes && !new->has_total; r++)
-        new->has_total = take_total(new, &new->opened[r]);
-    if (!new->has_total)
-        explain_none(new);
-    error = start_guard(new);
-    if (error)
-        goto out;
-    *energy = new;
-    return 0;
-out:
-    energy_close(new);
-    return error;
-}
-
-int energy_open(struct energy **energy, const struct meter_context *context,
-                const struct energy_route *const *routes)
-{
-    return energy_open_rules(energy, context, routes, &energy_rules_default);
-}
-
-void energy_close(struct energy *energy)
-{
-    if (!energy)
-        return;
-    guard_close(energy->guard);
-    for (int r = 0; r < energy->routes; r++)
-        if (energy->opened[r].open)
-            energy->opened[r].route->close(energy->opened[r].state);
-    if (energy->stat_fd >= 0)
-        close(energy->stat_fd);
-    free(energy);
-}
 
 /* ---- what there is ---- */
 
@@ -372,12 +71,32 @@ int energy_trace_read(struct energy *energy, struct energy_trace *trace, int max
 
 /* ---- a window ---- */
 
+int energy_aligned(const struct energy *energy)
+{
+    return energy->align.source < 0 ? -1 : energy->source[energy->align.source].channel;
+}
+
+bool energy_updated(struct energy *energy, int64_t run_ns)
+{
+    return energy->align.source < 0 || align_updated(&energy->align, run_ns);
+}
+
+/* An update, and at once the other channels: what of them updates together is aligned, too. */
 void energy_begin(struct energy *energy)
 {
+    const int aligned = energy->align.source;
+
+    if (aligned >= 0)
+        align_wait(&energy->align);
     load_read(energy->stat_fd, &energy->begin);
     energy->begin.guard_ns = guard_cpu_ns(energy->guard);
-    for (int s = 0; s < energy->sources; s++)
-        guard_begin(energy->guard, s);
+    for (int s = 0; s < energy->sources; s++) {
+        struct energy_sample sample;
+
+        guard_begin(energy->guard, s, &sample);
+        if (s == aligned)
+            align_begin(&energy->align, &sample);
+    }
     energy->start_ns = clock_ns();
 }
 
@@ -433,13 +152,18 @@ static bool judge(struct energy *energy, const struct load_edge *end, struct ene
 
 void energy_end(struct energy *energy, struct energy_window *window)
 {
+    const int64_t end_ns = clock_ns();
+    const int aligned = energy->align.source;
+    struct energy_sample last = { 0 };
     struct load_edge end;
-    int64_t end_ns = clock_ns();
 
+    guard_hold(energy->guard, true);
     for (int s = energy->sources - 1; s >= 0; s--)
-        guard_add(energy->guard, s);
+        guard_add(energy->guard, s, s == aligned ? &last : NULL);
     load_read(energy->stat_fd, &end);
     end.guard_ns = guard_cpu_ns(energy->guard);
+    if (aligned >= 0)
+        align_end(&energy->align, &last);
 
     window->start_ns = energy->start_ns;
     window->time_ns = end_ns - energy->start_ns;
@@ -453,6 +177,7 @@ void energy_end(struct energy *energy, struct energy_window *window)
         guard_end(energy->guard, s, window->start_ns, window->time_ns, &window->joules[i],
                   energy->said[i], sizeof energy->said[i]);
     }
+    guard_hold(energy->guard, false);
     if (judge(energy, &end, window)) {
         snprintf(energy->said_of_all, sizeof energy->said_of_all, "%s", window->reason);
         for (int i = 0; i < energy->channels; i++)

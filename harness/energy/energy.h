@@ -39,8 +39,8 @@ struct energy_channel {
     double resolution; /* J (power: W) between neighbouring values; 0: lsb */
     uint64_t wrap;     /* counts go from wrap - 1 to 0; 0: 64 bits that never wrap */
     double max_w;      /* the most it can show; 0: not known */
-    /* Between updates, as energy_open measured: mean, 95 %, longest; 0: not known. */
-    double period_s, period_p95_s, period_max_s;
+    /* Between updates, as energy_open measured: mean, 5 %, 95 %, longest; 0: not known. */
+    double period_s, period_p05_s, period_p95_s, period_max_s;
     const char *provenance;
     struct why why; /* status "ok", or why it has no joules */
 };
@@ -120,11 +120,23 @@ struct energy_window {
     struct joules total;
 };
 
+/* The channel of the total whose updates windows are aligned to, an index; -1: none is, because it
+ * is a power or updates too seldom to be waited for (energy_rules.align_s). */
+int energy_aligned(const struct energy *energy);
+
 /* The edges of a window, both by the thread that runs the work. One window at a time. An invalid
  * window has no total; it has no joules at all where its reason is not one channel's: too short,
- * a suspend, a guard that took too much. */
+ * a suspend, a guard that took too much.
+ *
+ * energy_begin returns just after an update of the aligned channel; it waits two periods at most.
+ * energy_end waits, after the window, for the update that follows it, which tells how old the last
+ * one was; unless energy_updated saw it come. */
 void energy_begin(struct energy *energy);
 void energy_end(struct energy *energy, struct energy_window *window);
+/* Between two runs of the work, when the window is long enough: has the aligned channel advanced
+ * since the last call? True also where that is not worth another run of run_ns: runs are no shorter
+ * than a quarter of a period, nothing is aligned, or no update came for two periods. */
+bool energy_updated(struct energy *energy, int64_t run_ns);
 
 /* Power over time, as the guard saw it since energy_open: at most `max` of the last points, oldest
  * first; their number. None where the guard had no CPU of its own. */

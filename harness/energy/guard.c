@@ -28,7 +28,7 @@ struct guard {
 
     pthread_mutex_t lock; /* the sources, the ring, stop */
     pthread_cond_t wake;
-    bool stop;
+    bool stop, held;
     struct ring ring;
     struct energy_sample *traced; /* (count): the last point's read */
 };
@@ -91,7 +91,8 @@ static void read_due(struct guard *guard, bool wrap_due, bool trace_due)
         if (!wrap_due && !(trace_due && often))
             continue;
         read_source(source, &sample);
-        track_add(&source->track, &sample);
+        if (!guard->held)
+            track_add(&source->track, &sample);
         if (trace_due && source->traced)
             trace(guard, s, &sample);
         pthread_mutex_unlock(&guard->lock);
@@ -228,25 +229,53 @@ void guard_close(struct guard *guard)
     free_guard(guard);
 }
 
-void guard_begin(struct guard *guard, int source)
+static void read_edge(struct guard *guard, int source, struct energy_sample *sample,
+                      void (*take)(struct track *track, const struct energy_sample *sample))
 {
     struct guard_source *s = &guard->sources[source];
-    struct energy_sample sample;
+    struct energy_sample read;
 
     pthread_mutex_lock(&guard->lock);
-    read_source(s, &sample);
-    track_begin(&s->track, &sample);
+    read_source(s, &read);
+    take(&s->track, &read);
+    pthread_mutex_unlock(&guard->lock);
+    if (sample)
+        *sample = read;
+}
+
+void guard_begin(struct guard *guard, int source, struct energy_sample *sample)
+{
+    read_edge(guard, source, sample, track_begin);
+}
+
+void guard_add(struct guard *guard, int source, struct energy_sample *sample)
+{
+    read_edge(guard, source, sample, track_add);
+}
+
+static void look(struct track *track, const struct energy_sample *sample)
+{
+    (void)track;
+    (void)sample;
+}
+
+void guard_look(struct guard *guard, int source, struct energy_sample *sample)
+{
+    read_edge(guard, source, sample, look);
+}
+
+void guard_hold(struct guard *guard, bool hold)
+{
+    pthread_mutex_lock(&guard->lock);
+    guard->held = hold;
     pthread_mutex_unlock(&guard->lock);
 }
 
-void guard_add(struct guard *guard, int source)
+void guard_align(struct guard *guard, int source, const struct track_update *begin,
+                 const struct track_update *end)
 {
-    struct guard_source *s = &guard->sources[source];
-    struct energy_sample sample;
-
     pthread_mutex_lock(&guard->lock);
-    read_source(s, &sample);
-    track_add(&s->track, &sample);
+    track_align(&guard->sources[source].track, begin, end);
     pthread_mutex_unlock(&guard->lock);
 }
 

@@ -25,9 +25,16 @@ struct guard;
 int guard_open(struct guard **guard, struct guard_source *sources, int count,
                const struct energy_rules *rules);
 void guard_close(struct guard *guard);
-/* Reads one source: the first or a later read of a window. */
-void guard_begin(struct guard *guard, int source);
-void guard_add(struct guard *guard, int source);
+/* Reads one source: the first or a later read of a window. sample may be NULL. */
+void guard_begin(struct guard *guard, int source, struct energy_sample *sample);
+void guard_add(struct guard *guard, int source, struct energy_sample *sample);
+/* Between the window's last read and guard_end the thread adds nothing to the window. */
+void guard_hold(struct guard *guard, bool hold);
+/* Reads a source and leaves its track alone. */
+void guard_look(struct guard *guard, int source, struct energy_sample *sample);
+/* track_align of a source. */
+void guard_align(struct guard *guard, int source, const struct track_update *begin,
+                 const struct track_update *end);
 /* track_end of a source. */
 void guard_end(struct guard *guard, int source, int64_t start_ns, int64_t time_ns,
                struct joules *joules, char *reason, size_t size);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "harness/energy/counter.h"
 
-enum { UPDATES_MAX = 50, AWAY_NS = 50000, ABSENT_NS = 50000000 };
+enum { UPDATES_MAX = 50, SPREAD_MIN = 10, AWAY_NS = 50000, ABSENT_NS = 50000000 };
 
 struct poll {
     bool started, done, changed;
@@ -119,6 +119,8 @@ static void conclude(const struct period_source *source, struct poll *poll, doub
     for (int i = 0; i < n; i++)
         sum_ns += poll->interval_ns[i];
     channel->period_s = 1e-9 * (double)sum_ns / n;
+    if (n >= SPREAD_MIN) /* of fewer, the shortest says nothing */
+        channel->period_p05_s = 1e-9 * (double)poll->interval_ns[(5 * n + 99) / 100 - 1];
     channel->period_p95_s = 1e-9 * (double)poll->interval_ns[(95 * n + 99) / 100 - 1];
     channel->period_max_s = 1e-9 * (double)poll->interval_ns[n - 1];
 }

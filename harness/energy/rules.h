@@ -22,6 +22,7 @@ struct energy_rules {
     double guard_share;        /* of a window that the guard may take */
     double foreign_share;      /* of the busy CPU time that others may take */
     double suspend_s;          /* CLOCK_BOOTTIME may run ahead of CLOCK_MONOTONIC in a window */
+    double align_s;            /* updates this far apart are waited for at edges; 0: none */
 };
 
 extern const struct energy_rules energy_rules_default;

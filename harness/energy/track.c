@@ -123,6 +123,7 @@ void track_begin(struct track *track, const struct energy_sample *sample)
     track->counts = 0;
     track->wraps = 0;
     track->power_j = track->variation_j = track->variance_j2 = 0;
+    track->begin.known = track->end.known = false;
     track->known = usable(track, sample);
     track->first = track->last = *sample;
 }
@@ -146,6 +147,46 @@ static void counter_uncertainty(const struct track *track, double power_w, const
     joules->uncertainty = sqrt(edge * edge + step * step / 6 + clock2);
     joules->bound = power_w * larger(channel->period_max_s, 2 * channel->period_s) + step +
                     power_w * (edge_s[0] + edge_s[1]);
+}
+
+/* Aligned: the counts are those from one update to another, of which the times are known to lie in
+ * [from, to]. Their power, over the window's time, is its energy: an age at an edge is a correction
+ * of P * age. Standard: the place in [from, to] is uniform, and so is the power in the age, from
+ * half of P to 1.5 P. Bound: P from the earliest time that the update can have come; where the next
+ * one was waited for, E lies between what the two showed. JCGM 100:2008, 4.3.7 and F.2.4.4.
+ * False: the window is too short for it. */
+static bool aligned_joules(const struct track *track, int64_t start_ns, int64_t time_ns,
+                           const double edge_s[2], struct joules *joules)
+{
+    const struct energy_channel *channel = track->channel;
+    const struct track_update *begin = &track->begin, *end = &track->end;
+    const double step = larger(channel->resolution, channel->lsb);
+    const double counted_j = (double)track->counts * channel->lsb;
+    const double width_s[2] = { seconds(begin->to_ns - begin->from_ns),
+                                seconds(end->to_ns - end->from_ns) };
+    const double age_s[2] = { seconds(start_ns - begin->to_ns) + width_s[0] / 2,
+                              seconds(start_ns + time_ns - end->to_ns) + width_s[1] / 2 };
+    const double oldest_s[2] = {
+        larger(fabs(age_s[0]) + width_s[0] / 2, seconds(start_ns - begin->earliest_ns)),
+        larger(fabs(age_s[1]) + width_s[1] / 2, seconds(start_ns + time_ns - end->earliest_ns))
+    };
+    const double time_s = seconds(time_ns), counted_s = time_s + age_s[0] - age_s[1];
+    double power_w, squares = 0;
+
+    if (counted_s <= 0)
+        return false;
+    power_w = counted_j / counted_s;
+    for (int e = 0; e < 2; e++)
+        squares += (width_s[e] * width_s[e] + age_s[e] * age_s[e]) / 12;
+    joules->value = power_w * time_s;
+    joules->uncertainty = sqrt(power_w * power_w * squares + step * step / 6);
+    joules->bound = power_w * oldest_s[0] + step;
+    if (isnan(end->next_j))
+        joules->bound += power_w * oldest_s[1];
+    else
+        joules->bound += larger(power_w * fabs(age_s[1]), end->next_j - power_w * age_s[1]) + step +
+                         power_w * edge_s[1];
+    return true;
 }
 
 /* A power is a counter's derivative: the same age at both edges, the resolution over the whole
@@ -197,6 +238,13 @@ static void explain(const struct track *track, const char *failure, char *reason
     }
 }
 
+void track_align(struct track *track, const struct track_update *begin,
+                 const struct track_update *end)
+{
+    track->begin = *begin;
+    track->end = *end;
+}
+
 void track_end(struct track *track, int64_t start_ns, int64_t time_ns, const char *failure,
                struct joules *joules, char *reason, size_t size)
 {
@@ -219,7 +267,10 @@ void track_end(struct track *track, int64_t start_ns, int64_t time_ns, const cha
     *joules = (struct joules){ .wraps = track->wraps };
     joules->value = channel->power ? track->power_j : (double)track->counts * channel->lsb;
     power_w = time_s > 0 ? joules->value / time_s : 0;
-    if (channel->power)
+    if (track->begin.known && track->end.known &&
+        aligned_joules(track, start_ns, time_ns, edge_s, joules))
+        power_w = joules->value / seconds(time_ns);
+    else if (channel->power)
         power_uncertainty(track, power_w, edge_s, joules);
     else
         counter_uncertainty(track, larger(power_w, track->before_w), edge_s, joules);

@@ -21,6 +21,15 @@ enum track_fault {
     TRACK_STANDING, /* it stood still for 50 periods */
 };
 
+/* When the value that an edge's sample shows was written: known to lie between two reads, or
+ * between two times that follow from the update after it. */
+struct track_update {
+    bool known;
+    int64_t from_ns, to_ns;
+    int64_t earliest_ns; /* it is from_ns or before, where the counter left an update out */
+    double next_j;       /* that the update after it showed; NAN: it was not waited for */
+};
+
 struct track {
     const struct energy_channel *channel;
     int64_t deadline_ns; /* between two reads; 0: any */
@@ -30,10 +39,11 @@ struct track {
     int64_t changed_ns; /* when a read last showed another value */
     uint64_t counts;    /* since first */
     unsigned wraps;
-    double power_j;     /* of a power: the trapezoids */
-    double variation_j; /* of a power: sum of |difference| * dt / 2 */
-    double variance_j2; /* of a power: sum of (difference * dt)^2 / 12 */
-    double before_w;    /* mean power before the window; 0: not known */
+    double power_j;                 /* of a power: the trapezoids */
+    double variation_j;             /* of a power: sum of |difference| * dt / 2 */
+    double variance_j2;             /* of a power: sum of (difference * dt)^2 / 12 */
+    double before_w;                /* mean power before the window; 0: not known */
+    struct track_update begin, end; /* of a counter that the window is aligned to */
     enum track_fault fault;
     double fault_value; /* J of a jump, s of a gap, count of a value out of range */
     double fault_s;     /* time of a jump */
@@ -46,6 +56,10 @@ uint64_t track_counts(const struct energy_channel *channel, uint64_t from, uint6
 void track_begin(struct track *track, const struct energy_sample *sample);
 /* A later sample, in a window or between two. */
 void track_add(struct track *track, const struct energy_sample *sample);
+/* The window is aligned: when the first sample's value was written, and the last one's. Between
+ * track_begin or the last track_add, and track_end. */
+void track_align(struct track *track, const struct track_update *begin,
+                 const struct track_update *end);
 /* The window [start_ns, start_ns + time_ns] ends with the last sample added. reason is (size): set
  * where there is no value, and joules->reason points there. failure: more words for a failed read,
  * or NULL. */

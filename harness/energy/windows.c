@@ -70,6 +70,15 @@ static int idle(struct session *s, int round)
     return error ? error : s->sink(s->sink_arg, IDLE, round, 0, s->window);
 }
 
+/* The work goes on to an update, where its runs are shorter than an update's period: power between
+ * the last run and the update would be of idle. */
+static bool is_whole(struct session *s, int64_t start_ns, int64_t window_ns, int runs)
+{
+    const int64_t time_ns = clock_ns() - start_ns;
+
+    return time_ns >= window_ns && energy_updated(s->energy, time_ns / runs);
+}
+
 /* One window. A window that was stopped, or whose work failed, is not given to the sink. */
 static int work(struct session *s, int workload, int round)
 {
@@ -84,7 +93,7 @@ static int work(struct session *s, int workload, int round)
         do {
             error = w->run(w->arg);
             runs++;
-            whole = clock_ns() - start_ns >= window_ns;
+            whole = is_whole(s, start_ns, window_ns, runs);
         } while (!error && !whole && !stopped(s));
         energy_end(s->energy, s->window);
     }
