@@ -28,7 +28,7 @@ static double algorithmic_gbps(const double *x)
 
 static double dram_gbps(const double *x)
 {
-    return 64 * x[INPUT_DRAM_LINES] / x[INPUT_TIME_NS];
+    return x[INPUT_DRAM_BYTES] / x[INPUT_TIME_NS];
 }
 
 static double arithmetic_intensity(const double *x)
@@ -79,8 +79,8 @@ const struct metric metrics[] = {
       { INPUT_WORK_BYTES, INPUT_CYCLES, INPUTS_END }, bytes_per_cycle },
     { "algorithmic_gbps", "GB/s", "work_bytes / time_ns",
       { INPUT_WORK_BYTES, INPUT_TIME_NS, INPUTS_END }, algorithmic_gbps },
-    { "dram_gbps", "GB/s", "64 * dram_lines / time_ns",
-      { INPUT_DRAM_LINES, INPUT_TIME_NS, INPUTS_END }, dram_gbps },
+    { "dram_gbps", "GB/s", "dram_bytes / time_ns",
+      { INPUT_DRAM_BYTES, INPUT_TIME_NS, INPUTS_END }, dram_gbps },
     { "arithmetic_intensity", "op/B", "work_ops / work_bytes",
       { INPUT_WORK_OPS, INPUT_WORK_BYTES, INPUTS_END }, arithmetic_intensity },
     { "j_per_token", "J", "energy_j / tokens",
@@ -134,10 +134,25 @@ struct metric_value metric_of(const struct metric *metric, const struct metric_v
 
 /* ---- their inputs ---- */
 
-/* What a count is called by the sources of counters, the first that was counted counts. */
-static const char *const instruction_channels[] = { "instructions", "papi:PAPI_TOT_INS", NULL };
-static const char *const cycle_channels[] = { "cycles", "papi:PAPI_TOT_CYC", NULL };
-static const char *const dram_channels[] = { "dram_lines", NULL };
+/* What a count is called by the sources of counters: the first of which all parts were counted is
+ * taken, their sum. */
+enum { PARTS_MAX = 2 };
+struct counted {
+    const char *part[PARTS_MAX], *source;
+};
+static const struct counted instruction_counts[] = { { { "instructions" }, NULL },
+                                                     { { "papi:PAPI_TOT_INS" }, NULL },
+                                                     { { NULL }, NULL } };
+static const struct counted cycle_counts[] = { { { "cycles" }, NULL },
+                                               { { "papi:PAPI_TOT_CYC" }, NULL },
+                                               { { NULL }, NULL } };
+/* Controllers see writes, too, and other processes; a core's events only what it read itself. */
+static const struct counted dram_counts[] = {
+    { { "dram_read_bytes", "dram_write_bytes" },
+      "dram_bytes = dram_read_bytes + dram_write_bytes, memory controllers: the whole machine" },
+    { { "dram_bytes" }, "dram_bytes: read by the cores of this process, prefetch included" },
+    { { NULL }, NULL }
+};
 
 __attribute__((format(printf, 2, 3))) static void absent(struct metric_value *input,
                                                          const char *format, ...)
@@ -145,6 +160,7 @@ __attribute__((format(printf, 2, 3))) static void absent(struct metric_value *in
     va_list list;
 
     input->estimate = (struct estimate){ NAN, NAN };
+    input->source = NULL;
     va_start(list, format);
     vsnprintf(input->reason, sizeof input->reason, format, list);
     va_end(list);
@@ -154,6 +170,7 @@ static void known(struct metric_value *input, double value, double uncertainty)
 {
     input->estimate = (struct estimate){ value, uncertainty };
     input->reason[0] = '\0';
+    input->source = NULL;
 }
 
 static void cell_inputs(sqlite3 *db, int64_t cell, struct metric_value inputs[INPUTS])
@@ -179,16 +196,20 @@ static void cell_inputs(sqlite3 *db, int64_t cell, struct metric_value inputs[IN
     sqlite3_finalize(s);
 }
 
-/* The median of the first of the channels that was counted. */
-static void counted_input(sqlite3 *db, int64_t cell, const char *const *channels, const char *what,
+/* Medians. */
+static void counted_input(sqlite3 *db, int64_t cell, const struct counted *counts, const char *what,
                           struct metric_value *input)
 {
     char reason[JOULES_TEXT_MAX] = "";
 
-    for (; *channels; channels++) {
-        const double median = counters_median(db, cell, *channels, reason, sizeof reason);
-        if (!isnan(median)) {
-            known(input, median, NAN);
+    for (; counts->part[0]; counts++) {
+        double sum = 0;
+
+        for (int p = 0; p < PARTS_MAX && counts->part[p]; p++)
+            sum += counters_median(db, cell, counts->part[p], reason, sizeof reason);
+        if (!isnan(sum)) {
+            known(input, sum, NAN);
+            input->source = counts->source;
             return;
         }
     }
@@ -230,13 +251,25 @@ void metric_inputs(sqlite3 *db, int64_t cell, const char *why, struct metric_val
     else
         absent(&inputs[INPUT_TIME_NS], "no sample was taken");
     free(ns);
-    counted_input(db, cell, instruction_channels, "instructions", &inputs[INPUT_INSTRUCTIONS]);
-    counted_input(db, cell, cycle_channels, "cycles", &inputs[INPUT_CYCLES]);
-    counted_input(db, cell, dram_channels, "lines from DRAM", &inputs[INPUT_DRAM_LINES]);
+    counted_input(db, cell, instruction_counts, "instructions", &inputs[INPUT_INSTRUCTIONS]);
+    counted_input(db, cell, cycle_counts, "cycles", &inputs[INPUT_CYCLES]);
+    counted_input(db, cell, dram_counts, "bytes of DRAM", &inputs[INPUT_DRAM_BYTES]);
     energy_inputs(db, cell, why, inputs);
 }
 
 /* ---- storing them ---- */
+
+void metric_formula(const struct metric *metric, const struct metric_value inputs[INPUTS],
+                    char *text, size_t size)
+{
+    snprintf(text, size, "%s", metric->formula);
+    for (const enum metric_input *need = metric->needs; *need != INPUTS_END; need++) {
+        const size_t used = strlen(text);
+
+        if (inputs[*need].source && used < size)
+            snprintf(text + used, size - used, "; %s", inputs[*need].source);
+    }
+}
 
 static void store(struct run *run, int64_t cell, const char *metric, const char *unit,
                   const char *provenance, const char *formula, const struct metric_value *v)
@@ -265,6 +298,9 @@ void metrics_store(struct run *run, int64_t cell)
           "mean over the idle windows of joules / time", &inputs[INPUT_IDLE_POWER_W]);
     for (const struct metric *m = metrics; m->name; m++) {
         const struct metric_value value = metric_of(m, inputs);
-        store(run, cell, m->name, m->unit, PROVENANCE_DERIVED, m->formula, &value);
+        char formula[200];
+
+        metric_formula(m, inputs, formula, sizeof formula);
+        store(run, cell, m->name, m->unit, PROVENANCE_DERIVED, formula, &value);
     }
 }

@@ -15,7 +15,7 @@ enum metric_input {
     INPUT_WORK_OPS,     /* a multiply-add is two */
     INPUT_INSTRUCTIONS, /* medians of what was counted */
     INPUT_CYCLES,
-    INPUT_DRAM_LINES, /* of 64 B, prefetch included */
+    INPUT_DRAM_BYTES, /* of the memory controllers, or of this process's cores */
     INPUT_ENERGY_J,   /* means over windows, with the time that a sample took in them */
     INPUT_WINDOW_S,
     INPUT_POWER_W,
@@ -27,6 +27,7 @@ enum metric_input {
 struct metric_value {
     struct estimate estimate;     /* uncertainty NAN: of no joule */
     char reason[JOULES_TEXT_MAX]; /* why it is absent; "" where it is not */
+    const char *source;           /* which of several an input is, or NULL */
 };
 
 struct metric {
@@ -43,6 +44,10 @@ struct metric_value metric_of(const struct metric *metric,
 
 /* The inputs of a cell, from the database. why: the reason of joules where it has no window. */
 void metric_inputs(sqlite3 *db, int64_t cell, const char *why, struct metric_value inputs[INPUTS]);
+
+/* The formula as it is stored beside a value: where an input is one of several, it says which. */
+void metric_formula(const struct metric *metric, const struct metric_value inputs[INPUTS],
+                    char *text, size_t size);
 
 /* Stores energy_j, window_s and idle_power_w of a measured cell, and every metric. */
 void metrics_store(struct run *run, int64_t cell);

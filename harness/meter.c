@@ -9,9 +9,10 @@
 #include "harness/store.h"
 
 /* The last two's regions lie inside the others', whose file reads would count as page faults. */
-const struct meter *const meters[] = { &meter_steal, &meter_throttle, &meter_frequency,
-                                       &meter_papi,  &meter_likwid,   &meter_pressure,
-                                       &meter_sched, &meter_counters, NULL };
+const struct meter *const meters[] = {
+    &meter_steal,  &meter_throttle, &meter_frequency, &meter_dram,     &meter_papi,
+    &meter_likwid, &meter_pressure, &meter_sched,     &meter_counters, NULL
+};
 
 bool meter_asked(const struct meter_context *context, const char *name)
 {

@@ -28,6 +28,11 @@ void counters_use(const struct perf_system *system)
     kernel = system ? system : &perf_linux;
 }
 
+const struct perf_system *counters_system(void)
+{
+    return kernel;
+}
+
 /* ---- which events ---- */
 
 /* Without a PMU the generic set says why there is none, in few words. */

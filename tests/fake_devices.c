@@ -31,6 +31,31 @@ static void put(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+static void put_below(const char *root, const char *pmu, const char *file, const char *suffix,
+                      const char *text)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "/%s" SYSFS_PMU_DEVICES "/%s/%s%s", root, pmu, file, suffix);
+    put(path, text);
+}
+
+/* A memory controller of one box, on CPU 0, with an event. unit NULL: none, and no scale. */
+static void put_controller(const char *root, const char *pmu, const char *event, const char *terms,
+                           const char *unit)
+{
+    char file[64];
+
+    snprintf(file, sizeof file, "events/%s", event);
+    put_below(root, pmu, "type", "", "60");
+    put_below(root, pmu, "cpumask", "", "0");
+    put_below(root, pmu, file, "", terms);
+    if (unit) {
+        put_below(root, pmu, file, ".unit", unit);
+        put_below(root, pmu, file, ".scale", "6.103515625e-5");
+    }
+}
+
 #define PMU(file, text) put(SYSFS_PMU_DEVICES "/" file, text)
 
 int fake_devices_make(void **state)
@@ -61,9 +86,25 @@ int fake_devices_make(void **state)
     PMU("uncore_imc_0/events/cas_count_read", "event=0x04,umask=0x03\n");
     PMU("uncore_imc_0/events/cas_count_read.scale", "6.103515625e-5\n");
     PMU("uncore_imc_0/events/cas_count_read.unit", "MiB\n");
+    PMU("uncore_imc_0/events/cas_count_write", "event=0x04,umask=0x0c\n");
+    PMU("uncore_imc_0/events/cas_count_write.scale", "6.103515625e-5\n");
+    PMU("uncore_imc_0/events/cas_count_write.unit", "MiB\n");
     PMU("uncore_imc_1/type", "31\n"); /* its events are those of the first */
     PMU("uncore_imc_1/cpumask", "0-1\n");
     PMU("uncore_imc_free_running_0/type", "40\n");
+    /* Other memory controllers, a root each. */
+    put_controller("granite", "uncore_imc_2", "cas_count_read_sch0", "config=1", "MiB");
+    put_controller("granite", "uncore_imc_2", "cas_count_read_sch1", "config=2", "MiB");
+    put_controller("granite", "uncore_imc_2", "cas_count_write_sch0", "config=3", "MiB");
+    put_controller("granite", "uncore_imc_2", "cas_count_write_sch1", "config=4", "MiB");
+    put_controller("client", "uncore_imc_free_running_0", "data_read", "config=5", "MiB");
+    put_controller("client", "uncore_imc_free_running_0", "data_write", "config=6", "MiB");
+    put_controller("old", "uncore_imc", "data_reads", "config=7", "MiB");
+    put_controller("old", "uncore_imc", "data_writes", "config=8", "MiB");
+    put_controller("amd", "amd_umc_0", "umc_cas_cmd.rd", "config=9", NULL);
+    put_controller("amd", "amd_umc_0", "umc_cas_cmd.wr", "config=10", NULL);
+    put_controller("half", "uncore_imc_0", "cas_count_read", "config=11", "MiB");
+    put_controller("unit", "amd_umc_0", "umc_cas_cmd.rd", "config=9", "pages");
     PMU("bad/type", "x\n");
     PMU("badmask/type", "50\n");
     PMU("badmask/cpumask", "0-\n");

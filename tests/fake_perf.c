@@ -60,6 +60,7 @@ static int fake_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group
     fds[i] =
         (struct descriptor){ .attr = *attr, .open = true, .leader = group < 0 ? i : group - FIRST };
     fake_perf.opened++;
+    fake_perf.leaders += group < 0;
     return FIRST + i;
 }
 

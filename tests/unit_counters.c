@@ -383,6 +383,71 @@ static void check_dram_bytes(void **state)
     counters_use(NULL);
 }
 
+/* ---- memory controllers ---- */
+
+/* Reads and writes in bytes, or the reason, below a root of fake_devices. */
+static void controllers_are(const char *below, double read, double write, const char *lacking)
+{
+    static const struct meter *const list[] = { &meter_dram, NULL };
+    char root[96];
+    const struct meter_context context = { .sysroot = root };
+    struct reading readings[2];
+    struct meter_set *set;
+
+    snprintf(root, sizeof root, "%s%s", fake_devices, below);
+    assert_int_equal(meter_set_open(&set, list, &context), 0);
+    assert_int_equal(meter_set_channels(set), 2);
+    assert_string_equal(meter_set_channel(set, 0)->unit, "B");
+    meter_set_start(set, "r");
+    meter_set_stop(set, readings);
+    if (lacking) {
+        lacks(readings[0], lacking);
+        lacks(readings[1], lacking);
+    } else {
+        holds(readings[0], read, "of the whole machine: all its processes and devices");
+        holds(readings[1], write, "of the whole machine: all its processes and devices");
+    }
+    meter_set_close(set);
+    assert_int_equal(fake_perf.opened, fake_perf.closed);
+}
+
+/* All boxes on every CPU of their masks, by whatever names the kernel gives them. */
+static void check_memory_controllers(void **state)
+{
+    (void)state;
+    counters_use(&fake_perf_system);
+    controllers_are("", 4 * 64 * (1000 + 0x304), 4 * 64 * (1000 + 0xc04), NULL);
+    assert_int_equal(fake_perf.opened, 8);
+    assert_int_equal(fake_perf.leaders, 4); /* both events of a box on a CPU are a group */
+    controllers_are("/granite", 64 * 2003, 64 * 2007, NULL);
+    controllers_are("/client", 64 * 1005, 64 * 1006, NULL);
+    controllers_are("/old", 64 * 1007, 64 * 1008, NULL);
+    controllers_are("/amd", 64 * 1009, 64 * 1010, NULL);
+    controllers_are("/empty", NAN, NAN, "no PMU of a memory controller");
+    controllers_are("/half", NAN, NAN, "no PMU of a memory controller"); /* it names no writes */
+    controllers_are("/unit", NAN, NAN, "its unit 'pages' is not known");
+    counters_use(NULL);
+}
+
+/* A box that cannot be opened, or did not run, leaves none of the sum. */
+static void check_memory_controllers_denied(void **state)
+{
+    (void)state;
+    counters_use(&fake_perf_system);
+    fake_perf.bad_type = 31;
+    fake_perf.bad_config = 0xc04;
+    fake_perf.bad_error = EACCES;
+    controllers_are("", NAN, NAN, "perf_event_paranoid is 3");
+    fake_perf_reset();
+    fake_perf.cover = 0.5;
+    controllers_are("", NAN, NAN, "only 50%");
+    fake_perf_reset();
+    fake_perf.group_room = 1; /* groups of two never run: they are split */
+    controllers_are("", 4 * 64 * (1000 + 0x304), 4 * 64 * (1000 + 0xc04), NULL);
+    counters_use(NULL);
+    controllers_are("", NAN, NAN, "not tried below a sysroot");
+}
+
 /* Events that this machine lacks keep their channel, and its reason is theirs. */
 static void check_meter_events(void **state)
 {
@@ -424,6 +489,8 @@ int main(void)
         cmocka_unit_test_setup(check_user_only, reset),
         cmocka_unit_test_setup(check_meter, reset),
         cmocka_unit_test_setup(check_dram_bytes, reset),
+        cmocka_unit_test_setup(check_memory_controllers, reset),
+        cmocka_unit_test_setup(check_memory_controllers_denied, reset),
         cmocka_unit_test_setup(check_meter_events, reset),
     };
 

@@ -147,12 +147,40 @@ static void of_what_was_counted(void **state)
         add_reading(i, "cycles", 300 + 50 * i, "");
     }
     add_reading(4, "cycles", 1e9, ""); /* the warm-up's */
-    add_reading(1, "dram_lines", 25, "");
+    add_reading(1, "dram_bytes", 1600, "");
     is("ipc", 3, NAN);                  /* 1200 / 400 */
     is("bytes_per_cycle", 2.5, NAN);    /* 1000 / 400 */
     is("algorithmic_gbps", 5, NAN);     /* 1000 B / 200 ns */
-    is("dram_gbps", 8, NAN);            /* 25 * 64 B / 200 ns */
+    is("dram_gbps", 8, NAN);            /* 1600 B / 200 ns */
     is("arithmetic_intensity", 8, NAN); /* 8000 / 1000 */
+}
+
+static void formula_is(const char *name, const char *text)
+{
+    struct metric_value inputs[INPUTS];
+    char formula[200];
+
+    metric_inputs(db, 1, NULL, inputs);
+    metric_formula(find(name), inputs, formula, sizeof formula);
+    assert_string_equal(formula, text);
+}
+
+/* Both directions of the controllers before a core's events, and the formula says which it was. */
+static void traffic_of_the_machine_comes_first(void **state)
+{
+    (void)state;
+    add_reading(1, "dram_read_bytes", 5000, "");
+    is_absent("dram_gbps", "bytes of DRAM");
+    formula_is("dram_gbps", "dram_bytes / time_ns");
+    add_reading(1, "dram_bytes", 1600, "");
+    is("dram_gbps", 8, NAN);
+    formula_is("dram_gbps", "dram_bytes / time_ns; dram_bytes: read by the cores of this process, "
+                            "prefetch included");
+    add_reading(1, "dram_write_bytes", 1000, "");
+    is("dram_gbps", 30, NAN); /* 6000 B / 200 ns */
+    formula_is("dram_gbps", "dram_bytes / time_ns; dram_bytes = dram_read_bytes + "
+                            "dram_write_bytes, memory controllers: the whole machine");
+    formula_is("edp", "(energy_j / tokens) * (window_s / tokens)");
 }
 
 static void of_joules(void **state)
@@ -191,7 +219,7 @@ static void absent_inputs_have_reasons_and_no_zero(void **state)
     write_rows("INSERT INTO reading (sample, channel, unit, provenance, reason) VALUES "
                "(1, 'cycles', 'count', 'counted', 'perf_event_open: ENOENT')");
     is_absent("ipc", "perf_event_open: ENOENT");
-    is_absent("dram_gbps", "lines from DRAM");
+    is_absent("dram_gbps", "bytes of DRAM");
     is_absent("j_per_token", "no window of it was measured");
     assert_string_equal(value_of("edp", "no RAPL here").reason, "no RAPL here");
     write_rows("UPDATE cell SET work_bytes = NULL, tokens = NULL");
@@ -328,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_CELL(of_what_was_counted),
+        WITH_CELL(traffic_of_the_machine_comes_first),
         WITH_CELL(of_joules),
         WITH_CELL(power_is_of_each_window),
         WITH_CELL(absent_inputs_have_reasons_and_no_zero),

@@ -27,5 +27,6 @@ const struct why *counters_why(const void *state, int channel);
 
 /* For tests: another kernel for what is opened from now on (provenance "fixture"); NULL: Linux. */
 void counters_use(const struct perf_system *system);
+const struct perf_system *counters_system(void);
 
 #endif

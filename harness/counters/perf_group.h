@@ -14,6 +14,7 @@ struct perf_group {
     uint64_t id[PERF_GROUP_MAX], value[PERF_GROUP_MAX]; /* as last read, since it was opened */
     uint64_t enabled, running;                          /* ns, likewise */
     bool turns;                                         /* counts in its turn only */
+    struct perf_box box;                                /* of events that have boxes */
     bool error;                                         /* of the last read */
 };
 
@@ -27,8 +28,8 @@ struct perf {
     const char *sysroot;
     int events, groups, room;
     struct perf_group *group; /* those that take turns first */
-    int turning, now;    /* groups that take turns; which one's turn it is */
-    int threads;         /* that were there before */
+    int turning, now;         /* groups that take turns; which one's turn it is */
+    int threads;              /* that were there before */
     struct perf_event event[PERF_EVENTS_MAX];
     struct why why[PERF_EVENTS_MAX];
     bool user_only[PERF_EVENTS_MAX];

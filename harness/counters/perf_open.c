@@ -148,22 +148,55 @@ static bool fits(const struct perf *perf, const struct perf_group *group,
     return group->count < (hardware && event->group < 0 ? GENERAL_COUNTERS : PERF_GROUP_MAX);
 }
 
+/* The events of one box on one CPU are a group: fewer calls to start and read them. */
+static struct perf_group *group_of_box(struct perf *perf, int i, const struct perf_box *box)
+{
+    for (int g = perf->groups - 1; g >= 0; g--) {
+        struct perf_group *group = &perf->group[g];
+        const struct perf_event *leader = &perf->event[group->event[0]];
+
+        if (leader->boxes && group->count < GENERAL_COUNTERS && group->event[0] != i &&
+            group->box.type == box->type && group->box.cpu == box->cpu)
+            return group;
+    }
+    return NULL;
+}
+
+/* A sum without one of its parts is none. */
+static void remove_event(struct perf *perf, int i)
+{
+    int kept = 0;
+
+    for (int g = 0; g < perf->groups; g++) {
+        struct perf_group *group = &perf->group[g];
+
+        if (group->count && group->event[group->count - 1] == i) /* the last that was added */
+            perf->system.close(group->fd[--group->count]);
+    }
+    for (int g = 0; g < perf->groups; g++)
+        if (perf->group[g].count)
+            perf->group[kept++] = perf->group[g];
+    perf->groups = kept;
+}
+
 static int open_boxes(struct perf *perf, int i)
 {
     const struct perf_event *event = &perf->event[i];
-    const int first = perf->groups;
 
     for (int b = 0; b < event->boxes; b++) {
-        struct perf_group *group = new_group(perf);
-        int error;
+        struct perf_group *group = group_of_box(perf, i, &event->box[b]);
+        int error = group ? add_event(perf, group, i, &event->box[b]) : -EINVAL;
 
-        if (!group)
-            return -ENOMEM;
-        error = add_event(perf, group, i, &event->box[b]);
+        if (error == -EINVAL) {
+            group = new_group(perf);
+            if (!group)
+                return -ENOMEM;
+            group->box = event->box[b];
+            error = add_event(perf, group, i, &event->box[b]);
+        }
         if (!error)
             continue;
-        while (perf->groups > first) /* a sum without one of its parts is none */
-            close_group(perf, &perf->group[--perf->groups]);
+        remove_event(perf, i);
         perf_explain(&perf->why[i], event, error, perf->sysroot);
         return 0;
     }
@@ -213,8 +246,10 @@ static int split(struct perf *perf, int g)
     if (!new_group(perf))
         return -ENOMEM;
     perf->group[first[1]].turns = old.turns;
+    perf->group[first[1]].box = old.box;
     for (int m = 0; m < old.count; m++) {
-        error = add_event(perf, &perf->group[first[m >= half]], old.event[m], NULL);
+        error = add_event(perf, &perf->group[first[m >= half]], old.event[m],
+                          perf->event[old.event[m]].boxes ? &old.box : NULL);
         if (error)
             perf_explain(&perf->why[old.event[m]], &perf->event[old.event[m]], error,
                          perf->sysroot);
