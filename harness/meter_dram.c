@@ -89,7 +89,8 @@ static int find_events(struct dram *dram, const char *sysroot, struct why *why)
     }
     if (error == -ENOENT)
         why_set(
-            why, "absent", SYSFS_PMU_DEVICES, NULL,
+            why, "absent", SYSFS_PMU_DEVICES,
+            "modprobe intel_uncore or amd_uncore; a virtual machine has none",
             "no PMU of a memory controller that names reads and writes (uncore_imc*, amd_umc*)");
     return error;
 }

@@ -41,7 +41,6 @@ static int fake_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group
 {
     int i = 0;
 
-    (void)pid;
     (void)cpu;
     (void)flags;
     if (fake_perf.error)
@@ -61,6 +60,7 @@ static int fake_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group
         (struct descriptor){ .attr = *attr, .open = true, .leader = group < 0 ? i : group - FIRST };
     fake_perf.opened++;
     fake_perf.leaders += group < 0;
+    fake_perf.tasks += pid >= 0;
     return FIRST + i;
 }
 

@@ -18,7 +18,7 @@ struct fake_perf {
     uint64_t silent;     /* a config that stays 0 */
     int read_error;      /* errno of read */
     int opened, closed;  /* counted */
-    int leaders;         /* of those that were opened */
+    int leaders, tasks;  /* of those that were opened: of a group; not of a CPU */
     int enabled_largest; /* most hardware groups that were enabled at a time */
 };
 

@@ -444,6 +444,7 @@ static void check_memory_controllers_denied(void **state)
     fake_perf_reset();
     fake_perf.group_room = 1; /* groups of two never run: they are split */
     controllers_are("", 4 * 64 * (1000 + 0x304), 4 * 64 * (1000 + 0xc04), NULL);
+    assert_int_equal(fake_perf.tasks, 0);
     counters_use(NULL);
     controllers_are("", NAN, NAN, "not tried below a sysroot");
 }
