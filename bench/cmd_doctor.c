@@ -61,6 +61,7 @@ static void meter_row(struct doctor *d, const struct meter *meter)
     }
     const struct why *why = meter_set_why(set, 0);
     const int channels = meter_set_channels(set);
+    meter_set_measure(set, clock_ns);
     meter_set_start(set, "doctor");
     meter_set_stop(set, readings);
     for (int i = 0; i < channels; i++)
@@ -70,8 +71,9 @@ static void meter_row(struct doctor *d, const struct meter *meter)
     else if (channels && !read)
         doctor_row(d, "meter", meter->name, "absent", meter->what, NULL, "%s", readings[0].reason);
     else
-        doctor_row(d, "meter", meter->name, "ok", meter->what, NULL, "%d of %d channels read", read,
-                   channels);
+        doctor_row(d, "meter", meter->name, "ok", meter->what, NULL,
+                   "%d of %d channels read; %.1f us around a sample", read, channels,
+                   1e-3 * (double)meter_set_cost_ns(set, 0));
     meter_set_close(set);
 }
 

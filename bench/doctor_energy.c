@@ -93,8 +93,9 @@ static void route_row(struct doctor *d, const struct energy *energy, int r)
     if (!is_ok(why))
         doctor_why(d, "energy", route->name, why, route->what);
     else if (readable || !first)
-        doctor_row(d, "energy", route->name, "ok", route->what, NULL, "%d of %d channels count",
-                   readable, channels);
+        doctor_row(d, "energy", route->name, "ok", route->what, NULL,
+                   "%d of %d channels count; %.3g us at both edges of a window", readable, channels,
+                   1e-3 * (double)energy_route_cost_ns(energy, r));
     else
         doctor_row(d, "energy", route->name, first->status, route->what,
                    first->fix[0] ? first->fix : NULL, "none of its %d channels counts: %s",

@@ -161,7 +161,7 @@ static int check_isas(struct config *config, char *why, size_t why_size)
 }
 
 /* --meter: meters and ways to energy. */
-static int check_meters(const char *list, char *why, size_t why_size)
+static int check_meters(const char *list, unsigned command, char *why, size_t why_size)
 {
     const char *names[NAMES_MAX];
     int count = 0;
@@ -178,11 +178,15 @@ static int check_meters(const char *list, char *why, size_t why_size)
             found = strcmp(word, names[i]) == 0;
         if (!found)
             return unknown("--meter", word, names, count, why, why_size);
+        if (strcmp(word, SIMULATE_METER) == 0 && command != CMD_KERNEL) {
+            snprintf(why, why_size, "--meter %s: only 'kernel' simulates", word);
+            return -EINVAL;
+        }
     }
     return 0;
 }
 
-int names_check(struct config *config, char *why, size_t why_size)
+int names_check(struct config *config, unsigned command, char *why, size_t why_size)
 {
     const char *models[NAMES_MAX];
     int model_count = 0, item_count = 0;
@@ -200,7 +204,7 @@ int names_check(struct config *config, char *why, size_t why_size)
     if (!error)
         error = check_list("--only", &config->only, names_items, item_count, why, why_size);
     if (!error)
-        error = check_meters(config->meters, why, why_size);
+        error = check_meters(config->meters, command, why, why_size);
     return error;
 }
 

@@ -68,7 +68,7 @@ const struct option_row option_rows[] = {
     ROW(NULL, "events", "LIST", OPTION_TEXT, events, 0, 0, CMD_RUNS | CMD_DOCTOR,
         "counters by name, e.g. cycles,instructions or papi:PAPI_TOT_INS (default: this CPU's own set)"),
     ROW(NULL, "meter", "LIST", OPTION_TEXT, meters, 0, 0, CMD_RUNS | CMD_SELFTEST,
-        "meters and energy routes by name (default: all that open and do not slow the run down)"),
+        "meters and energy routes by name (default: all that open and do not slow the run down); cachegrind: kernel only"),
     ROW(NULL, "meter-cmd", "CMD", OPTION_TEXT, meter_command, 0, 0, CMD_RUNS | CMD_DOCTOR | CMD_SELFTEST,
         "a command that prints lines 'monotonic_ns channel unit value' of an external meter"),
     ROW(NULL, "idle", "SECONDS", OPTION_INT, idle_s, 0, 3600, CMD_RUNS,

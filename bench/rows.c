@@ -223,9 +223,11 @@ static void remark(int n, double share, double overhead, char *text)
     else if (n && n < 6)
         at += snprintf(text, TEXT_MAX, "n = %d < 6: the interval assumes a normal distribution", n);
     if (overhead > OVERHEAD_MAX)
-        snprintf(text + at, TEXT_MAX - (size_t)at,
-                 "%sreading the meters takes %.1f%% of a sample, outside its time", at ? "; " : "",
-                 100 * overhead);
+        snprintf(
+            text + at, TEXT_MAX - (size_t)at,
+            "%sreading all meters takes %.1f%% of a sample, outside its time: the costly ones are "
+            "left out",
+            at ? "; " : "", 100 * overhead);
 }
 
 static void finish_row(json_t *row, sqlite3 *db, sqlite3_stmt *statement, const struct times *t,

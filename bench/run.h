@@ -46,7 +46,7 @@ struct run {
     struct joules_name *energy_names; /* (energy_channel_count) */
     int series;                       /* of windows, so far */
     int64_t trace_ns;      /* the last point of power over time that is in the database */
-    int64_t region_ns;     /* what reading every meter around nothing takes, the median */
+    int64_t region_ns;     /* what reading every meter around nothing takes */
     struct threads *pool;  /* of the last run_threads */
     int64_t id;            /* of the run's row */
     int64_t deadline_ns;   /* clock_ns after which no new round begins; 0: none */

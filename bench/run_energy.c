@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "harness/energy/windows.h"
-#include "harness/stats.h"
-
-/* Of the empty regions; those that take long are few. */
-enum { REGIONS = 100, REGIONS_MIN = 3, REGIONS_NS = 500000000 };
 
 enum { SETTLE_S = 3, TRACE_MAX = 1 << 16 };
 
@@ -51,25 +47,34 @@ static void record_channels(struct run *run)
         run->broken = -ENOMEM;
 }
 
-/* What it takes to read every meter around nothing: the median. */
+static void record_cost(struct run *run, const char *name, const char *of, int64_t ns,
+                        const char *reason)
+{
+    char fact[80], text[32];
+
+    snprintf(fact, sizeof fact, "%s%s%s", name, of ? "." : "", of ? of : "");
+    snprintf(text, sizeof text, "%lld", (long long)ns);
+    record(run, store_fact(run->store, run->id, fact, reason ? NULL : text, reason));
+}
+
+/* What it takes to read every meter around nothing, and each way to energy at a window's edges. */
 static void record_overhead(struct run *run)
 {
-    static struct reading readings[SAMPLE_READINGS_MAX];
-    const int64_t begin = clock_ns();
-    double ns[REGIONS];
-    char text[32];
-    int n = 0;
+    if (run->meters)
+        meter_set_measure(run->meters, clock_ns);
+    run->region_ns = run->meters ? meter_set_fit(run->meters, 0) : 0;
+    record_cost(run, "region_overhead_ns", NULL, run->region_ns,
+                run->meters ? NULL : "the meters could not be opened");
+    for (int i = 0; meters[i] && run->meters; i++)
+        record_cost(run, "meter_overhead_ns", meters[i]->name, meter_set_cost_ns(run->meters, i),
+                    meter_set_is_open(run->meters, i) ? NULL : meter_set_why(run->meters, i)->said);
+    for (int r = 0; run->energy && r < energy_route_count(run->energy); r++) {
+        const struct why *why = energy_route_why(run->energy, r);
 
-    while (run->meters && n < REGIONS && (n < REGIONS_MIN || clock_ns() - begin < REGIONS_NS)) {
-        const int64_t start = clock_ns();
-        meter_set_start(run->meters, "empty");
-        meter_set_stop(run->meters, readings);
-        ns[n++] = (double)(clock_ns() - start);
+        record_cost(run, "edges_overhead_ns", energy_route(run->energy, r)->name,
+                    energy_route_cost_ns(run->energy, r),
+                    strcmp(why->status, "ok") == 0 ? NULL : why->said);
     }
-    run->region_ns = n ? (int64_t)stats_median(ns, n) : 0;
-    snprintf(text, sizeof text, "%lld", (long long)run->region_ns);
-    record(run, store_fact(run->store, run->id, "region_overhead_ns", n ? text : NULL,
-                           "the meters could not be opened"));
 }
 
 void run_meters_open(struct run *run)

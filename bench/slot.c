@@ -8,7 +8,9 @@
 #include "kernels/pages.h"
 
 /* A sample is long enough for the meters' reading around it to be half a percent of it. */
-enum { CACHE_FACTOR = 8, SAMPLE_NS = 4000000, OVERHEAD_FACTOR = 200, TRIES = 3 };
+enum { CACHE_FACTOR = 8, SAMPLE_NS = 4000000, OVERHEAD_FACTOR = 250, TRIES = 3 };
+/* No sample is made longer than this for a meter: it is left out then (meter_set_fit). */
+enum { SAMPLE_LONGEST_NS = 50000000 };
 
 /* ---- matrices ---- */
 
@@ -245,7 +247,8 @@ static int64_t least_time(struct slot_calls *c, int64_t enough)
 
 void slot_calls_begin(struct slot_calls *c)
 {
-    const int64_t overhead = OVERHEAD_FACTOR * c->slot->run->region_ns;
+    struct meter_set *set = c->slot->run->meters;
+    const int64_t overhead = set ? OVERHEAD_FACTOR * meter_set_fit(set, SAMPLE_LONGEST_NS) : 0;
     const int64_t enough = overhead > SAMPLE_NS / 2 ? overhead : SAMPLE_NS / 2;
     int64_t time;
 

@@ -19,6 +19,7 @@ struct session {
     struct outcome *outcomes; /* (count) */
     struct reading *readings; /* (meter_set_channels) */
     double *times;            /* (warmup_max): of the workload that warms up */
+    int64_t *shortest_ns;     /* (count) sample so far; 0: none */
     int *order;               /* (count) */
     uint64_t random;
 };
@@ -45,8 +46,10 @@ static int take(struct session *s, int workload, int round, int order, int64_t *
     int error = w->prepare ? w->prepare(w->arg) : 0;
 
     if (!error) {
-        if (set)
+        if (set) {
+            meter_set_fit(set, s->shortest_ns[workload]);
             meter_set_start(set, w->name);
+        }
         sample.start_ns = clock_ns();
         error = w->run(w->arg);
         sample.time_ns = clock_ns() - sample.start_ns;
@@ -65,6 +68,8 @@ static int take(struct session *s, int workload, int round, int order, int64_t *
     else
         s->outcomes[workload].samples++;
     *time_ns = sample.time_ns;
+    if (!s->shortest_ns[workload] || sample.time_ns < s->shortest_ns[workload])
+        s->shortest_ns[workload] = sample.time_ns > 0 ? sample.time_ns : 1;
     return 0;
 }
 
@@ -154,9 +159,10 @@ int measure(const struct workload *workloads, int count, const struct plan *plan
     s.readings = calloc((size_t)channels + 1, sizeof *s.readings);
     s.times = calloc((size_t)warmups + 1, sizeof *s.times);
     s.order = calloc((size_t)count + 1, sizeof *s.order);
+    s.shortest_ns = calloc((size_t)count + 1, sizeof *s.shortest_ns);
     for (int i = 0; i < count; i++)
         outcomes[i] = (struct outcome){ 0 };
-    if (!s.readings || !s.times || !s.order)
+    if (!s.readings || !s.times || !s.order || !s.shortest_ns)
         goto out;
     for (int i = 0; i < count; i++)
         s.order[i] = i;
@@ -165,5 +171,6 @@ out:
     free(s.readings);
     free(s.times);
     free(s.order);
+    free(s.shortest_ns);
     return error;
 }

@@ -5,7 +5,8 @@
  * Warm-up: each workload runs until its times are steady (stats_steady) or warmup_max is reached.
  * Then rounds: in each, every workload runs once, in an order drawn anew for each round from the
  * seed, so that drift of the machine meets all of them alike. Every sample goes to the sink as soon
- * as it is taken, warm-up included and marked. Nothing is allocated between start and stop. */
+ * as it is taken, warm-up included and marked. Nothing is allocated between start and stop. Meters
+ * that cost too much for a workload's shortest sample are left out of the next (meter_set_fit). */
 #ifndef HARNESS_MEASURE_H
 #define HARNESS_MEASURE_H
 
@@ -30,7 +31,7 @@ struct sample {
     int order;           /* place in its round */
     int64_t start_ns;    /* clock_ns */
     int64_t time_ns;
-    int process;         /* of the run's: the sink's to say */
+    int process;                    /* of the run's: the sink's to say */
     const struct reading *readings; /* (meter_set_channels) */
 };
 

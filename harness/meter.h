@@ -71,6 +71,9 @@ extern const struct meter meter_sched, meter_steal, meter_throttle, meter_freque
 extern const struct meter meter_fake;
 void meter_fake_script(const struct reading *readings,
                        int count); /* one start/stop each; borrowed */
+/* From now on each start, and each stop, takes so long by meter_fake_now. */
+void meter_fake_cost(int64_t ns);
+int64_t meter_fake_now(void);
 
 /* An opened set of meters, -E2BIG when it has more than SAMPLE_READINGS_MAX channels. A meter that
  * cannot be opened stays in the set: its readings carry the reason. With a sysroot every channel's
@@ -83,6 +86,14 @@ int meter_set_channels(const struct meter_set *set);
 const struct channel *meter_set_channel(const struct meter_set *set, int i);
 /* What became of meter i of the list: status "ok" when it is open and lacks nothing. */
 const struct why *meter_set_why(const struct meter_set *set, int i);
+/* Measures what each meter takes to be read around nothing: the median of at most 100 empty
+ * regions, half a second in all. now is clock_ns, or a test's. Before it every cost is 0. */
+void meter_set_measure(struct meter_set *set, int64_t (*now)(void));
+bool meter_set_is_open(const struct meter_set *set, int i); /* meter i of the list */
+int64_t meter_set_cost_ns(const struct meter_set *set, int i);
+/* The next samples are of meters that together cost at most 0.5% of sample_ns, the cheapest first;
+ * the readings of the others have a reason. 0: of all. Returns what those cost. */
+int64_t meter_set_fit(struct meter_set *set, int64_t sample_ns);
 void meter_set_start(struct meter_set *set, const char *region);
 void meter_set_stop(struct meter_set *set, struct reading *readings); /* (meter_set_channels) */
 

@@ -14,6 +14,7 @@ static const struct channel channels[] = { { "fake", "count", PROVENANCE_FIXTURE
 
 static const struct reading *script;
 static int script_count;
+static int64_t cost_ns, now_ns;
 
 struct fake {
     int starts;
@@ -23,6 +24,16 @@ void meter_fake_script(const struct reading *readings, int count)
 {
     script = readings;
     script_count = count;
+}
+
+void meter_fake_cost(int64_t ns)
+{
+    cost_ns = ns;
+}
+
+int64_t meter_fake_now(void)
+{
+    return now_ns;
 }
 
 static int fake_open(void **state, const struct meter_context *context, struct why *why)
@@ -44,12 +55,14 @@ static void fake_start(void *state, const char *region)
 
     (void)region;
     fake->starts++;
+    now_ns += cost_ns;
 }
 
 static void fake_stop(void *state, struct reading *readings)
 {
     const struct fake *fake = state;
 
+    now_ns += cost_ns;
     if (fake->starts >= 1 && fake->starts <= script_count)
         readings[0] = script[fake->starts - 1];
     else

@@ -367,6 +367,14 @@ run kernel --shape 64x64 -f i8 --isa c --meter cachegrind -t 1 -r 1 -o json --db
     -e '"instructions_per_call":[1-9][0-9.]*,.*"ll_misses_per_call":64.0,"reason":null' \
     -e '"instructions_per_call":null.*"reason":"[a-z ]*\(valgrind\|sanitizers\)' table
 ok "--meter cachegrind: a call's instructions and misses, or why not" $?
+good=0
+for command in roof model paper selftest; do
+    run $command --meter powercap,cachegrind
+    [ $code -eq 2 ] && [ ! -s "$out" ] && [ "$(wc -l <"$err")" -eq 1 ] &&
+        grep -q "$command: --meter cachegrind: only 'kernel' simulates" "$err" &&
+        "$program" $command --help | tr -s ' \n' ' ' | grep -q 'cachegrind: kernel only' || good=1
+done
+ok "--meter cachegrind is refused where nothing would be simulated, and --help says so" $good
 
 # Every kernel that this CPU has is timed once, so that the path cannot rot.
 run kernel --shape 640x320 -b 1,64 -t $threads --isa all --cache warm -r 1 -o json --db "$db"
@@ -515,6 +523,11 @@ fi
 [ "$(ask "SELECT max(CAST(value AS REAL)) < 0.005 * 1e9 FROM fact WHERE
     name = 'region_overhead_ns'")" = 1 ]
 ok "reading the meters around nothing takes less than 0.5% of the shortest window, 1 s" $?
+[ "$(ask "SELECT count(*) FROM meter m WHERE kind <> 'energy channel' AND NOT EXISTS (SELECT 1 FROM
+    fact f WHERE f.run = m.run AND f.name = CASE kind WHEN 'meter' THEN 'meter_overhead_ns.' ELSE
+    'edges_overhead_ns.' END || m.name AND (f.value IS NULL) = (f.reason IS NOT NULL) AND
+    coalesce(CAST(f.value AS INTEGER) > 0, 1))")" = 0 ]
+ok "what each meter and each way to energy costs is with every run, or why not" $?
 run kernel --shape 64x64 -f ternary2 -t 1 -r 2 --sysroot "$dir/empty" -o json --db "$db"
 [ $code -eq 0 ] && [ "$(ask "SELECT count(*) FROM value JOIN cell ON cell.id = value.cell WHERE
     run = (SELECT max(id) FROM run) AND value.provenance <> 'fixture'")" = 0 ] &&

@@ -30,6 +30,7 @@ struct modelled {
 static struct modelled modelled[8];
 static int modelled_count, fails_from; /* reads of channel 0 fail from the n-th on; 0: none */
 static int reads;
+static int64_t read_ns; /* that a read takes */
 static const struct meter_context here = { .sysroot = "" };
 static struct energy *energy;
 static struct energy_window window;
@@ -66,6 +67,8 @@ static void model_read(void *state, int channel, struct energy_sample *sample)
     const struct modelled *m = (const struct modelled *)state + channel;
     int64_t now = clock_ns(), updated = m->period_ns ? now - now % m->period_ns : now;
 
+    while (clock_ns() - now < read_ns)
+        ;
     *sample = (struct energy_sample){ .time_ns = now };
     sample->raw = (uint64_t)(1e6 * m->watts * (m->power ? 1 : 1e-9 * (double)updated));
     if (channel == 0 && fails_from && ++reads >= fails_from)
@@ -90,6 +93,7 @@ static struct energy_rules short_windows(void)
 
     rules.window_s = 0;
     rules.window_periods = 0;
+    rules.edges_share = 0;
     rules.guard_share = INFINITY;
     return rules;
 }
@@ -108,6 +112,7 @@ static int tear_down(void **state)
     (void)state;
     energy_close(energy);
     energy = NULL;
+    read_ns = 0;
     return 0;
 }
 
@@ -416,6 +421,28 @@ static void test_measure(void **state)
 
 /* ---- cost ---- */
 
+/* 3 ms a read are 6 ms at both edges: 0.5% of 1.2 s. */
+static void test_slow_to_read(void **state)
+{
+    static const struct modelled channels[] = {
+        { "package-0", ENERGY_PACKAGE, 40, 1000000, NULL, false },
+    };
+    struct energy_rules rules = energy_rules_default;
+
+    (void)state;
+    read_ns = 3000000;
+    rules.window_periods = 0;
+    open_model(&rules, channels, 1);
+    assert_true(energy_route_cost_ns(energy, 0) >= 6000000);
+    assert_true(energy_window_ns(energy) >= 200 * energy_route_cost_ns(energy, 0));
+    energy_begin(energy);
+    sleep_ms(1000);
+    energy_end(energy, &window);
+    assert_int_equal(window.state, WINDOW_INVALID);
+    assert_true(isnan(window.total.value));
+    assert_non_null(strstr(window.reason, "edges would weigh too much"));
+}
+
 /* Against 0.5 % of the shortest window, 1 s: 5 ms for its edges, 5 ms of a second for the guard. */
 static void test_cost(void **state)
 {
@@ -465,6 +492,7 @@ int main(void)
         cmocka_unit_test_teardown(test_power, tear_down),
         cmocka_unit_test_teardown(test_trace, tear_down),
         cmocka_unit_test_teardown(test_measure, tear_down),
+        cmocka_unit_test_teardown(test_slow_to_read, tear_down),
         cmocka_unit_test_teardown(test_cost, tear_down),
     };
 

@@ -83,6 +83,7 @@ static struct energy_rules short_windows(void)
 
     rules.window_s = 0;
     rules.window_periods = 0;
+    rules.edges_share = 0;
     rules.guard_share = INFINITY;
     return rules;
 }

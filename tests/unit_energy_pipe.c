@@ -30,7 +30,7 @@ static void open_command(const char *text)
     const struct meter_context context = { .sysroot = "", .command = text };
     struct energy_rules rules = energy_rules_default;
 
-    rules.window_s = rules.window_periods = 0;
+    rules.window_s = rules.window_periods = rules.edges_share = 0;
     assert_int_equal(energy_open_rules(&energy, &context, routes, &rules), 0);
 }
 

@@ -302,7 +302,7 @@ static void text_lists(void **state)
 static int check(unsigned command, const char *line)
 {
     assert_int_equal(parse(command, line), 0);
-    return names_check(&config, why, sizeof why);
+    return names_check(&config, command, why, sizeof why);
 }
 
 static void names(void **state)
@@ -318,6 +318,9 @@ static void names(void **state)
     assert_int_equal(check(CMD_ROOF, "--isa all"), 0);
     assert_string_equal(config.isas.values[config.isas.count - 1], "c");
     assert_int_equal(check(CMD_PAPER, "--only table1,fig3"), 0);
+    assert_int_equal(check(CMD_KERNEL, "--meter perf,cachegrind"), 0);
+    assert_int_equal(check(CMD_MODEL, "--meter perf,cachegrind"), -EINVAL);
+    assert_string_equal(why, "--meter cachegrind: only 'kernel' simulates");
     assert_int_equal(check(CMD_MODEL, "-m 3b"), -EINVAL);
     assert_non_null(strstr(why, "--model 3b"));
     assert_non_null(strstr(why, "did you mean 3B?"));

@@ -21,6 +21,11 @@ const struct why *energy_route_why(const struct energy *energy, int route)
     return &energy->opened[route].why;
 }
 
+int64_t energy_route_cost_ns(const struct energy *energy, int route)
+{
+    return energy->opened[route].cost_ns;
+}
+
 int energy_channel_count(const struct energy *energy)
 {
     return energy->channels;
@@ -53,8 +58,12 @@ const char *energy_provenance(const struct energy *energy)
 
 int64_t energy_window_ns(const struct energy *energy)
 {
-    double window_s = energy->rules.window_s;
+    double window_s = energy->rules.window_s, edges_s = 0;
 
+    for (int r = 0; r < energy->routes; r++)
+        edges_s += 1e-9 * (double)energy->opened[r].cost_ns;
+    if (energy->rules.edges_share > 0 && edges_s / energy->rules.edges_share > window_s)
+        window_s = edges_s / energy->rules.edges_share;
     for (int i = 0; i < energy->channels; i++) {
         double needed_s = energy->rules.window_periods * energy->channel[i].period_s;
 

@@ -86,6 +86,9 @@ int energy_route_count(const struct energy *energy);
 const struct energy_route *energy_route(const struct energy *energy, int route);
 const struct why *energy_route_why(const struct energy *energy, int route); /* status ok: open */
 
+/* What both edges of a window take of a route that is open: all its channels read twice. */
+int64_t energy_route_cost_ns(const struct energy *energy, int route);
+
 int energy_channel_count(const struct energy *energy);
 const struct energy_channel *energy_channel(const struct energy *energy, int channel);
 int energy_channel_route(const struct energy *energy, int channel);
@@ -95,7 +98,8 @@ int energy_channel_route(const struct energy *energy, int channel);
 const char *energy_domains(const struct energy *energy);
 const char *energy_reason(const struct energy *energy);
 const char *energy_provenance(const struct energy *energy); /* of the total, or NULL */
-/* The shortest window: max(1 s, 500 update periods) of the total's slowest channel. */
+/* The shortest window: max(1 s, 500 update periods) of the total's slowest channel, and so long
+ * that reading all routes at its edges takes at most 0.5% of it. */
 int64_t energy_window_ns(const struct energy *energy);
 
 struct joules {

@@ -9,6 +9,8 @@
 #include "harness/energy/period.h"
 #include "harness/store.h"
 
+enum { EDGES = 5 };
+
 const struct energy_rules energy_rules_default = {
     .guard = true,
     .window_s = 1,
@@ -23,6 +25,7 @@ const struct energy_rules energy_rules_default = {
     .trace_s = 0.1,
     .trace_cpus = 2,
     .guard_share = 0.005,
+    .edges_share = 0.005,
     .foreign_share = 0.02,
     .suspend_s = 0.01,
     .align_s = 0.02,
@@ -80,6 +83,33 @@ static int measure_periods(struct energy *energy)
                                              .channel = &energy->channel[i] };
     }
     return period_measure(sources, energy->channels, &energy->rules);
+}
+
+/* ---- what reading costs ---- */
+
+/* The median of a few passes over the channels that can be read. */
+static int64_t measure_edge(const struct energy *energy, const struct energy_opened *opened)
+{
+    int64_t ns[EDGES];
+
+    for (int e = 0; e < EDGES; e++) {
+        const int64_t start_ns = clock_ns();
+        int at = e;
+
+        for (int i = 0; i < opened->count; i++) {
+            struct energy_sample sample;
+
+            if (is_ok(&energy->channel[opened->first + i].why))
+                opened->route->read(opened->state, i, &sample);
+        }
+        for (ns[e] = clock_ns() - start_ns; at > 0 && ns[at] < ns[at - 1]; at--) {
+            const int64_t less = ns[at];
+
+            ns[at] = ns[at - 1];
+            ns[at - 1] = less;
+        }
+    }
+    return ns[EDGES / 2];
 }
 
 /* ---- the total ---- */
@@ -252,6 +282,9 @@ int energy_open_rules(struct energy **energy, const struct meter_context *contex
     error = measure_periods(new);
     if (error)
         goto out;
+    for (int r = 0; r < new->routes; r++)
+        if (new->opened[r].open)
+            new->opened[r].cost_ns = 2 * measure_edge(new, &new->opened[r]);
     for (int r = 0; r < new->routes && !new->has_total; r++)
         new->has_total = take_total(new, &new->opened[r]);
     if (!new->has_total)

@@ -13,6 +13,7 @@ struct energy_opened {
     void *state;
     bool open;
     int first, count; /* channels */
+    int64_t cost_ns;  /* of both edges */
     struct why why;
 };
 

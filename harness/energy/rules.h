@@ -20,6 +20,7 @@ struct energy_rules {
     double trace_s;            /* between points of the trace, and reads of a power */
     int trace_cpus;            /* a trace needs more CPUs than that in the affinity mask */
     double guard_share;        /* of a window that the guard may take */
+    double edges_share;        /* of a window that reading its edges may take; 0: any */
     double foreign_share;      /* of the busy CPU time that others may take */
     double suspend_s;          /* CLOCK_BOOTTIME may run ahead of CLOCK_MONOTONIC in a window */
     double align_s;            /* updates this far apart are waited for at edges; 0: none */
