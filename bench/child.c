@@ -149,6 +149,8 @@ void child_inject_build(const struct run *run, const char *format)
 {
     if (run->watch && injected("build", format))
         raise(SIGKILL);
+    if (run->watch && injected("stop", format))
+        raise(SIGINT);
 }
 
 void child_inject(struct run *run, int64_t cell)

@@ -28,7 +28,8 @@ int child_run(struct run *run, int position, struct child_end *end);
 struct watch *child_watch(int fd);
 
 /* For tests alone: $TRITBENCH_INJECT is crash:FORMAT, hang:FORMAT or build:FORMAT, which makes the
- * second sample of each of the format's cells, or building its models, end by a signal or never. */
+ * second sample of each of the format's cells, or building its models, end by a signal or never; or
+ * stop:FORMAT, as if the user stopped the run when they are built. */
 void child_inject(struct run *run, int64_t cell);
 void child_inject_build(const struct run *run, const char *format);
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * `model`: whole forward passes. Options follow llama-bench: -p prompt tokens, -n generated tokens,
- * -pg both (a prefill row, and a decode row at the depth of its prompt), -d depth. */
+ * -pg both (a prefill row, and a decode row at the depth of its prompt), -d depth. The formats that
+ * fit into memory together are a block, which is measured in a process of its own. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "bench/command.h"
 #include "bench/energy_rows.h"
 #include "bench/passes.h"
 #include "bench/profile.h"
 #include "bench/rows.h"
+#include "bench/schedule.h"
 #include "kernels/cpu.h"
 
 enum { TESTS_MAX = PASS_TESTS_MAX, SPECS_MAX = PASS_SPECS_MAX, BATCH = 2048, UBATCH = 512 };
@@ -170,48 +174,66 @@ static int refuse(const struct config *c, const struct tests *tests)
     return 0;
 }
 
-static void measure_model(struct run *run, struct roof *roof, const struct specs *specs,
-                          const struct tests *tests)
-{
-    static struct pass_block block;
-    const int threads = threads_count(run->pool);
+/* The blocks of a run, as many as there are: room grows. */
+struct blocks {
+    int count;
+    struct block *block;
+};
 
-    block.test_count = tests->count;
-    memcpy(block.tests, tests->list, (size_t)tests->count * sizeof *tests->list);
-    for (int done = 0, n; done < specs->count && !run->broken && !run_stop; done += n) {
+/* The formats of a model at a number of threads, in groups that fit into memory together. */
+static int add_blocks(struct blocks *blocks, const struct run *run, const struct specs *specs,
+                      const struct tests *tests, int threads)
+{
+    for (int done = 0, n; done < specs->count; done += n) {
+        struct block *more =
+            realloc(blocks->block, ((size_t)blocks->count + 1) * sizeof *blocks->block);
+        if (!more)
+            return -ENOMEM;
+        blocks->block = more;
+        struct block *b = &more[blocks->count++];
+        *b = (struct block){ .kind = "model", .threads = threads };
         n = pass_group(specs->list + done, specs->count - done, tests->list, tests->count, threads,
                        run_memory(run));
-        block.spec_count = n;
-        memcpy(block.specs, specs->list + done, (size_t)n * sizeof *specs->list);
-        pass_measure(run, roof, &block);
+        b->passes.spec_count = n;
+        b->passes.test_count = tests->count;
+        memcpy(b->passes.specs, specs->list + done, (size_t)n * sizeof *specs->list);
+        memcpy(b->passes.tests, tests->list, (size_t)tests->count * sizeof *tests->list);
     }
+    return 0;
+}
+
+/* All of it; an earlier process may have done so. */
+static void make_plan(struct run *run, const struct tests *tests)
+{
+    static struct specs specs;
+    const struct config *c = run->config;
+    struct blocks blocks = { 0, NULL };
+
+    for (int t = 0; t < (c->threads.count ? c->threads.count : 1); t++)
+        for (int m = 0; m < c->models.count && !run->broken; m++) {
+            list_specs(&specs, c, shape_find(c->models.values[m]), run->cpu, run->host.llc_bytes);
+            run->broken = add_blocks(&blocks, run, &specs, tests, threads_at(c, t));
+        }
+    if (!run->broken && !schedule_count(run))
+        schedule_add(run, blocks.block, blocks.count, (int)c->invocations);
+    free(blocks.block);
 }
 
 int cmd_model(const struct config *config)
 {
     static struct tests tests;
-    static struct specs specs;
     struct run run;
 
     list_tests(&tests, config);
     int status = refuse(config, &tests);
     if (!status)
-        status = run_open(&run, config, "model");
+        status = run_open_plan(&run, config, "model");
     if (status)
         return status;
-    for (int t = 0; t < (config->threads.count ? config->threads.count : 1); t++) {
-        struct threads *pool = run_threads(&run, threads_at(config, t));
-        struct roof roof;
-        if (!pool || run_stop)
-            break;
-        const bool have_roof = !roof_open(&roof, &run, pool);
-        for (int m = 0; m < config->models.count && !run_stop && !run.broken; m++) {
-            list_specs(&specs, config, shape_find(config->models.values[m]), run.cpu,
-                       run.host.llc_bytes);
-            measure_model(&run, have_roof ? &roof : NULL, &specs, &tests);
-        }
-        roof_close(&roof);
-    }
+    if (!config->resume) /* `resume` has done it */
+        schedule_claim("model", config->db, run.id);
+    make_plan(&run, &tests);
+    schedule_go(&run, schedule_count(&run), NULL, NULL);
     json_t *rows = rows_model(store_db(run.store), run.id);
     energy_rows(
         run.outputs, rows, columns,

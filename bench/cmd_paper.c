@@ -152,9 +152,8 @@ int cmd_paper(const struct config *config)
     int status = refuse(config);
     if (!status && config->dry_run)
         return dry_run(config);
-    if (!status) /* likwid's regions are all to be in one process: see schedule.c */
-        status = models && !getenv("LIKWID_MODE") ? run_open_plan(&run, config, "paper")
-                                                  : run_open(&run, config, "paper");
+    if (!status)
+        status = models ? run_open_plan(&run, config, "paper") : run_open(&run, config, "paper");
     if (status)
         return status;
     if (!config->resume) /* `resume` has done it */

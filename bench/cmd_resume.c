@@ -25,7 +25,8 @@ static bool find(sqlite3 *db, int64_t wanted, struct unfinished *run)
     static const char sql[] =
         "SELECT * FROM (SELECT r.id, command, arguments, m.key, coalesce(b.commit_hash, ''), "
         "status IN ('done', 'failed') AND NOT EXISTS (SELECT 1 FROM plan WHERE run = r.id AND "
-        "state IN ('waiting', 'running', 'interrupted')) AS finished, command IN ('paper') AS "
+        "state IN ('waiting', 'running', 'interrupted')) AS finished, command IN ('paper', "
+        "'model') AS "
         "planned FROM run r JOIN machine m ON m.id = r.machine JOIN build b ON b.id = r.build) "
         "WHERE CASE ?1 WHEN 0 THEN planned AND NOT finished ELSE id = ?1 END ORDER BY id DESC";
     sqlite3_stmt *s = NULL;

@@ -21,8 +21,8 @@ static const double READ_SHARE = 0.8, COMPUTE_SHARE = 0.42, CLEAR_NS = 2.0;
 static const double PACK_NS[] = { [ELEMENT_F16] = 2.0, [ELEMENT_I8] = 1.2, [ELEMENT_TRIT] = 0.5 };
 
 /* What a row of the database takes, with its readings or values and indexes, rounded up: in a
- * `paper` and a `kernel` run 1420 and 1460 bytes a sample, 2000 and 3600 a cell. */
-static const double SAMPLE_BYTES = 1500, CELL_BYTES = 4000;
+ * `paper` and a `kernel` run 1950 and 1940 bytes a sample, 4100 and 5500 a cell. */
+static const double SAMPLE_BYTES = 2000, CELL_BYTES = 5500;
 
 static const char *const quick_models[] = {
     "700M", "1.3B", "3B", "3.9B", "7B", "13B", "70B", NULL

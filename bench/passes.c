@@ -393,7 +393,8 @@ static void measure_test(struct run *run, struct roof *roof, const struct pass_b
         error = run_measure(run, workloads, cells, n, &plan);
     for (int i = 0; i < roofs && n == roofs && !run->broken; i++)
         if (run_cell_open(run, cells[i], test->repetitions))
-            run_status(run, cells[i], "skipped", "nothing to compare with");
+            run_status(run, cells[i], run_stop ? "interrupted" : "skipped",
+                       run_stop ? "stopped by a signal" : "nothing to compare with");
     for (int i = roofs; i < n && !error && !run->broken; i++)
         store_experts(run, cells[i], workloads[i].arg);
     if (run->config->profile && !error && !run->broken)

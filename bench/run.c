@@ -150,6 +150,8 @@ int run_open(struct run *run, const struct config *config, const char *command)
 
 int run_open_plan(struct run *run, const struct config *config, const char *command)
 {
+    if (getenv("LIKWID_MODE"))
+        return run_open(run, config, command);
     prepare(run, config, command);
     return begin(run);
 }

@@ -61,7 +61,8 @@ struct run {
 /* Opens outputs and database and begins the run. 0, or the exit status, the error printed. Nothing
  * is left behind then. */
 int run_open(struct run *run, const struct config *config, const char *command);
-/* The same for a run whose blocks are measured by processes of their own: without meters. */
+/* The same for a run whose blocks are measured by processes of their own: without meters. Under
+ * likwid-perfctr -m, where all regions are to be in one process, with them: see schedule.c. */
 int run_open_plan(struct run *run, const struct config *config, const char *command);
 /* Such a process: the run is there already, and the outputs are another's. */
 int run_open_block(struct run *run, const struct config *config, const char *command, int64_t id);

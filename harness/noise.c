@@ -20,9 +20,12 @@ const char *const noise_channels[NOISE_INPUTS] = {
 /* A tick of /proc/stat: USER_HZ is 100 wherever this program runs. */
 static const double TICK_US = 1e4;
 
+/* Meters are read a little before and after the time that is the sample's. */
 static double share_of_time(const struct noise_sample *s, enum noise_input input)
 {
-    return s->input[input] / (1e-3 * s->time_ns);
+    const double share = s->input[input] / (1e-3 * s->time_ns);
+
+    return share > 1 ? 1 : share;
 }
 
 static double steal(const struct noise_sample *s)

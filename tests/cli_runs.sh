@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs that are killed, crash, hang or run out of memory, from outside. TAP.
+# Runs that are stopped, crash, hang, or run out of memory or disk, from outside; kills.sh is beside
+# it. TAP.
 # Arguments: the program, the database reader (sql.c).
 set -u
 . "$(dirname "$0")/tap.sh"
@@ -8,7 +9,8 @@ program=$(realpath "$1")
 sql=$(realpath "$2")
 dir=$(mktemp -d)
 child=
-trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; rm -rf "$dir"' EXIT
+mounted=
+trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; [ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB TRITBENCH_INJECT
 explain() {
@@ -27,12 +29,16 @@ cells() { # database
         coalesce(phase, '') || ' ' || status || ' ' || (SELECT count(*) || ' ' || count(DISTINCT round)
         FROM sample WHERE cell = c.id AND round >= 0) FROM cell c ORDER BY block, id"
 }
+# The samples of passes.
+samples() { # database
+    "$sql" "$1" "SELECT cell || ' ' || round || ' ' || start_ns || ' ' || time_ns FROM sample JOIN cell ON
+        cell.id = sample.cell WHERE kind = 'model'" | sort
+}
 whole() { # database: is it intact?
     [ "$("$sql" "$1" 'PRAGMA integrity_check')" = ok ] &&
         [ -z "$("$sql" "$1" 'PRAGMA foreign_key_check')" ]
 }
 
-start=$(date +%s%N)
 paper plain.db
 [ $? -eq 0 ] && cells plain.db >expected && [ "$(grep -c '^model' expected)" -eq 4 ]
 ok "a run in blocks" $?
@@ -41,44 +47,80 @@ ok "its plan is done" $?
 [ "$("$sql" plain.db "SELECT count(DISTINCT process) FROM sample")" -eq 2 ]
 ok "each block had a process" $?
 
-# Killed where it happens to be, ten times, each within 0.3 of the time that the whole takes; then it
-# ends.
-most=$((($(date +%s%N) - start) / 3500000)) # ms
-interrupted=0
-broken=0
-pause=1
-"$program" paper $smallest --db killed.db >out 2>err &
-child=$!
-for turn in 1 2 3 4 5 6 7 8 9 10; do
-    pause=$(((pause * 7919 + 104729) % 10007))
-    at=$((pause * most / 10007))
-    sleep "$((at / 1000)).$(printf '%03d' $((at % 1000)))"
-    kill -9 "$child" 2>/dev/null && interrupted=$((interrupted + 1))
-    wait "$child" 2>/dev/null
-    [ ! -f killed.db ] || whole killed.db || broken=1
-    if [ -n "$("$sql" killed.db 'SELECT id FROM run' 2>/dev/null)" ]; then
-        "$program" resume --db killed.db >out 2>err &
-    else
-        rm -f killed.db*
-        "$program" paper $smallest --db killed.db >out 2>err &
-    fi
-    child=$!
+# Stopped in the middle of its samples, it says how to go on, and resume ends it. timeout, not kill: a
+# shell starts what runs in the background with SIGINT ignored.
+stopped() { # signal
+    for seconds in 4 12 36; do
+        rm -f stop.db*
+        timeout --preserve-status -s "$1" $seconds "$program" paper $smallest -r 1000 --db stop.db -o json:rows.json \
+            >out 2>err
+        code=$?
+        samples stop.db >before
+        [ ! -s before ] || break
+    done
+    [ $code -eq 1 ] && [ -s before ] && grep -q "interrupted.*tritbench resume" err && whole stop.db &&
+        [ "$("$sql" stop.db "SELECT count(*) FROM cell WHERE status = 'running'")" -eq 0 ] &&
+        [ "$("$sql" stop.db "SELECT status FROM run")" = interrupted ]
+}
+for signal in INT TERM; do
+    stopped $signal
+    ok "SIG$signal ends a run in order, its cells and its plan" $?
 done
-wait "$child"
+
+TRITBENCH_INJECT=stop:i8 paper stop-build.db
 code=$?
-child=
-echo "# killed $interrupted times"
-[ "$broken" -eq 0 ] && whole killed.db
-ok "a database is intact after each kill -9" $?
-[ "$code" -eq 0 ] || [ "$interrupted" -lt 10 ]
-ok "resume ends the run" $?
-cells killed.db >got && diff expected got >err
-ok "killed and resumed, it has the same rows, and none twice" $?
-[ "$("$sql" killed.db 'SELECT count(*) FROM run')" -eq 1 ]
-ok "it is still one run" $?
-"$program" resume --db killed.db >out 2>err
-[ $? -eq 2 ] && grep -q "no run in it that did not end" err
-ok "resume refuses where nothing is left" $?
+"$program" resume --db stop-build.db -o json:rows.json >out 2>err && cells stop-build.db >got
+[ $? -eq 0 ] && [ $code -eq 1 ] && diff expected got >>err
+ok "stopped when a model is built, and resumed, it has the same rows" $?
+
+# A disk that is full, at three moments: a limit on the size of files.
+: >before
+bad=0
+for blocks in 400 3600 1400; do
+    [ -s full.db ] && command=resume || command="paper $smallest"
+    (
+        trap '' XFSZ
+        ulimit -f $blocks
+        "$program" $command --db full.db -o json:rows.json >out 2>err
+    )
+    code=$?
+    samples full.db >after
+    echo "# $((blocks / 2)) KiB: $(wc -l <after) samples of passes are there"
+    [ $code -eq 2 ] && grep -q "full.db: cannot" err && whole full.db && [ -z "$(comm -23 before after)" ] || bad=1
+    mv after before
+done
+ok "a full disk ends a run with a sentence, and its database is whole" $bad
+"$program" resume --db full.db -o json:rows.json >out 2>err && cells full.db >got && samples full.db >after &&
+    [ -z "$(comm -23 before after)" ] && diff expected got >>err
+ok "with room again resume ends it, and no sample that was stored is lost" $?
+
+# The same on a file system that something else fills while the run takes samples.
+if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=8m none small 2>/dev/null; then
+    mounted=$dir/small
+    "$program" paper $smallest -r 6 --db small/t.db -o json:rows.json >out 2>err &
+    child=$!
+    while [ -z "$(samples small/t.db 2>/dev/null)" ] && kill -0 $child 2>/dev/null; do sleep 0.2; done
+    dd if=/dev/zero of=small/filler bs=64k 2>/dev/null
+    samples small/t.db >before 2>/dev/null
+    wait $child
+    code=$?
+    child=
+    cp err said
+    rm small/filler
+    samples small/t.db >after
+    echo "# $(wc -l <before) samples of passes when it was full, $(wc -l <after) in the end"
+    [ $code -eq 2 ] && grep -q "small/t.db: cannot.*full" said && whole small/t.db && [ -z "$(comm -23 before after)" ]
+    ok "a file system that fills up ends a run with a sentence, and loses nothing" $?
+    "$program" resume --db small/t.db -o json:rows.json >out 2>err && samples small/t.db >before &&
+        [ -z "$(comm -23 after before)" ] &&
+        [ "$("$sql" small/t.db "SELECT count(*) FROM sample JOIN cell ON cell.id = sample.cell WHERE
+            kind = 'model' AND round >= 0")" -eq 24 ]
+    ok "resume ends it" $?
+    umount small && mounted=
+else
+    skip "a file system that fills up ends a run with a sentence, and loses nothing" "no file system can be mounted here"
+    skip "resume ends it" "the same"
+fi
 
 TRITBENCH_INJECT=crash:ternary2 paper crash.db
 [ $? -eq 1 ] && [ "$("$sql" crash.db "SELECT count(*) FROM cell WHERE format = 'i8' AND status = 'ok'")" -eq 2 ] &&
@@ -95,6 +137,40 @@ TRITBENCH_INJECT=hang:ternary2 paper hang.db --time-limit 10
     [ "$("$sql" hang.db "SELECT count(*) FROM cell WHERE format = 'ternary2' AND
         reason LIKE 'killed: not done after 10 s'")" -eq 2 ]
 ok "a cell that hangs is killed" $?
+
+# Out of memory: nobody has as much as 13B takes; --mem says that the machine has. The roof, and a
+# smaller model, fit below the limit.
+(
+    ulimit -v 3000000
+    TMPDIR=. "$program" paper -m dummy-125M,13B -f ternary2 --only fig2 -r 1 -t 1 --mem 20G --idle 0 \
+        --energy-windows 1 --db memory.db -o json:rows.json >out 2>err
+)
+code=$?
+if [ "$("$sql" memory.db "SELECT state FROM plan WHERE kind = 'roof'")" = done ]; then
+    [ $code -eq 1 ] &&
+        [ "$("$sql" memory.db "SELECT group_concat(DISTINCT status) FROM cell WHERE model = 'dummy-125M'")" = ok ] &&
+        [ "$("$sql" memory.db "SELECT count(*) FROM cell WHERE model = '13B' AND status = 'failed' AND
+            reason LIKE '%no memory%'")" -eq 2 ]
+    ok "a model that a limit on memory (ulimit -v) has no room for costs its rows, with the reason" $?
+else
+    skip "a model that a limit on memory (ulimit -v) has no room for costs its rows, with the reason" \
+        "the caches of this machine are so large that its roof needs more"
+fi
+
+# `model` has the same plan and the same processes.
+TRITBENCH_INJECT=crash:i8 "$program" model -m dummy-125M -f i8,ternary2 -p 0 -n 2 -t 1 -r 2 --invocations 2 --idle 0 \
+    --energy-windows 1 --db model.db -o json:rows.json >out 2>err
+[ $? -eq 1 ] && [ "$("$sql" model.db "SELECT group_concat(format || ' ' || status || (SELECT ' ' || count(*) || ' ' ||
+    (count(DISTINCT process) >= 2) FROM sample WHERE cell = c.id AND round >= 0), ', ') FROM cell c WHERE
+    kind = 'model'")" = "i8 failed 1 0, ternary2 ok 4 1" ]
+ok "a cell of model that crashes costs its row, and the others have all invocations" $?
+TRITBENCH_INJECT=stop:i8 "$program" model -m dummy-125M -f i8 -p 0 -n 2 -t 1 -r 2 --idle 0 --energy-windows 1 --db model.db \
+    -o json:rows.json >out 2>err
+code=$?
+"$program" resume --db model.db -o json:rows.json >out 2>err
+[ $? -eq 0 ] && [ $code -eq 1 ] && [ "$("$sql" model.db "SELECT status || (SELECT count(*) FROM sample WHERE cell = c.id
+    AND round >= 0) FROM cell c WHERE kind = 'model' AND run = 2")" = ok2 ]
+ok "resume goes on with a run of model" $?
 
 "$program" paper --full --dry-run --db none.db -o json >out 2>err
 [ $? -eq 0 ] && [ ! -e none.db ] && grep -q predicted_bytes out && grep -q '"predicted_s": *null' out
