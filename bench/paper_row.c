@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/roofline.h"
+#include "bench/flags.h"
 #include "bench/rows.h"
 #include "model/model.h"
 
@@ -42,6 +43,7 @@ json_t *paper_row_new(const struct paper_row *r)
     json_object_set_new(row, "processes", json_null());
     json_object_set_new(row, "sd_within", json_null());
     json_object_set_new(row, "sd_between", json_null());
+    json_object_set_new(row, "flagged", json_null());
     json_object_set_new(row, "how", json_string(r->provenance));
     json_object_set_new(row, "note", json_string(r->note));
     return row;
@@ -85,6 +87,7 @@ void paper_row_measured(json_t *row, sqlite3 *db, const struct paper_cell *c, do
     json_object_set_new(row, "processes", json_integer(nested.groups));
     json_object_set_new(row, "sd_within", table_real(ours * nested.within / c->times.median));
     json_object_set_new(row, "sd_between", table_real(ours * nested.between / c->times.median));
+    flags_member(row, db, c->id);
 }
 
 double paper_memory(sqlite3 *db, const struct paper_cell *c, const char **provenance)

@@ -409,6 +409,7 @@ static const struct column row_columns[] = {
     { "processes", "processes", "%g" },
     { "sd_within", "sd_within", "%g" },
     { "sd_between", "sd_between", "%g" },
+    { "flagged", "flagged", "%g" },
     { "base_ours", "base_ours", "%g" },
     { "base_paper", "base_paper", "%g" },
     { "verdict", "verdict", "%s" },
