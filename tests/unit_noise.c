@@ -326,7 +326,7 @@ static void flags_of_a_run(void **state)
     assert_int_equal(said.lines, 2); /* a kernel of no cache is small: its pages are nobody's */
     assert_non_null(
         strstr(said.text[0], "1 of 5 samples: the hypervisor took 20% of the CPU time"));
-    assert_non_null(strstr(said.text[1], "1 of 5 samples: the frequency was 33% below"));
+    assert_non_null(strstr(said.text[1], "1 of 5 samples: the frequency was 33.3% below"));
     sqlite3_exec(db, "UPDATE cell SET cache = 'cold'", NULL, NULL, NULL);
     flags_warn(db, run, keep_line, &said);
     assert_int_equal(said.lines, 5);
