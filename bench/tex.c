@@ -126,18 +126,18 @@ static bool any_number(const json_t *rows, const char *member)
     return false;
 }
 
-/* Scaled down where it is wider than the text. */
-void tex_table(FILE *stream, const json_t *rows, const struct column *columns, const char *heading,
-               const char *notes)
-{
-    const json_t *row;
-    size_t i;
+/* A float does not go on on the next page: a table of more lines is several. */
+enum { LINES_MAX = 40 };
 
+/* Lines [first, last) of a table, scaled down where it is wider than the text. */
+static void write_part(FILE *stream, const json_t *rows, const struct column *columns,
+                       const char *heading, size_t first, size_t last)
+{
     fputs("\n\\begin{table}[htbp]\n\\centering\n", stream);
     if (heading) {
         fputs("\\caption{", stream);
         tex_text(stream, heading);
-        fputs("}\n", stream);
+        fputs(first ? ", continued}\n" : "}\n", stream);
     }
     fputs("\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
           "\\begin{tabular}{",
@@ -150,8 +150,8 @@ void tex_table(FILE *stream, const json_t *rows, const struct column *columns, c
         tex_text(stream, c->title);
     }
     fputs(" \\\\\n\\midrule\n", stream);
-    json_array_foreach(rows, i, row)
-    {
+    for (size_t i = first; i < last; i++) {
+        const json_t *row = json_array_get(rows, i);
         for (const struct column *c = columns; c->title; c++) {
             char text[TABLE_CELL_MAX];
             table_cell(text, sizeof text, json_object_get(row, c->member), c->format);
@@ -161,10 +161,23 @@ void tex_table(FILE *stream, const json_t *rows, const struct column *columns, c
         fputs(" \\\\\n", stream);
     }
     fputs("\\bottomrule\n\\end{tabular}}\n", stream);
-    if (notes) {
-        fputs("\\par\\smallskip\\parbox{\\linewidth}{\\footnotesize ", stream);
-        tex_prose(stream, notes);
-        fputs("}\n", stream);
-    }
-    fputs("\\end{table}\n", stream);
+}
+
+void tex_table(FILE *stream, const json_t *rows, const struct column *columns, const char *heading,
+               const char *notes)
+{
+    const size_t count = json_array_size(rows);
+    size_t first = 0, last;
+
+    do {
+        last = count - first > LINES_MAX ? first + LINES_MAX : count;
+        write_part(stream, rows, columns, heading, first, last);
+        if (notes && last == count) {
+            fputs("\\par\\smallskip\\parbox{\\linewidth}{\\footnotesize ", stream);
+            tex_prose(stream, notes);
+            fputs("}\n", stream);
+        }
+        fputs("\\end{table}\n", stream);
+        first = last;
+    } while (first < count);
 }

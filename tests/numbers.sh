@@ -155,4 +155,14 @@ awk 'NR == FNR {
     !($1 in shown) { print "no row has " $1 }' known printed >log
 [ ! -s log ] && [ "$(wc -l <printed)" -gt 500 ]
 ok "every number of the tables in Markdown and LaTeX is a row's, rounded" $?
+
+# Tables of so many lines are several, on pages of their own.
+awk '/begin.tabular/ { lines = 0 } / \\\\$/ { lines++ } lines > 48 { exit 1 }' report.tex && grep -q ', continued}$' report.tex
+ok "no table in LaTeX is longer than a page" $?
+if ! command -v pdflatex >/dev/null 2>&1 || ! kpsewhich booktabs.sty >/dev/null 2>&1; then
+    skip "LaTeX of a full run compiles" "apt-get install texlive-latex-recommended"
+else
+    pdflatex -halt-on-error -interaction=nonstopmode report.tex >log 2>&1 && [ -s report.pdf ] && ! grep -q 'too large' log
+    ok "LaTeX of a full run compiles" $?
+fi
 tap_end
