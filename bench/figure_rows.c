@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bench/flags.h"
+#include "bench/paper_fit.h"
 #include "bench/power_rows.h"
 #include "bench/rows.h"
 #include "harness/stats.h"
@@ -242,6 +243,16 @@ static json_t *noise_rows(sqlite3 *db, int64_t run)
     return rows;
 }
 
+/* ---- bytes ---- */
+
+static const struct column bytes_columns[] = {
+    { "source", "source", "%s" }, { "model", "model", "%s" },
+    { "format", "format", "%s" }, { "gb", "GB", "%.3f" },
+    { "ms", "ms/token", "%.2f" }, { "low", "95% from", "%.2f" },
+    { "high", "to", "%.2f" },     { "provenance", "provenance", "%s" },
+    { NULL, NULL, NULL },
+};
+
 /* ---- which ---- */
 
 static const struct figure {
@@ -253,6 +264,9 @@ static const struct figure {
     { "roofline", roofline_rows, roofline_columns,
       "The ceilings of the run, and its passes: operations by bytes that a sample must at least "
       "read, and operations by its time." },
+    { "bytes", paper_fit_shown, bytes_columns,
+      "ms a token against the GB that it must read, decode from an empty cache; the line of each "
+      "format, and what the roof would allow." },
     { "batch", batch_rows, batch_columns,
       "Tokens a second of all sequences together, by their number." },
     { "noise", noise_rows, noise_columns,

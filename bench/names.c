@@ -18,7 +18,7 @@
 enum { NAMES_MAX = 128, CPUS_MAX = 1024 };
 
 const char *const names_items[] = { "table1", "table3",   "fig2",  "fig3",  "sparsity", "cycled",
-                                    "power",  "roofline", "batch", "noise", NULL };
+                                    "power",  "roofline", "bytes", "batch", "noise",    NULL };
 
 const char *names_nearest(const char *word, const char *const *names, int count)
 {

@@ -10,20 +10,23 @@
 #include "kernels/kernel.h"
 #include "model/model.h"
 
-enum { SIZES_MAX = 64 };
+enum { SIZES_MAX = 64, CURVE = 24 };
 
 /* Decode from an empty cache, a point a size. */
 struct points {
     const char *variant, *format;
     int count, cycled, threads, layers; /* layers: of the size that reads least */
-    double gb[SIZES_MAX], ms[SIZES_MAX], weight[SIZES_MAX];
+    const char *name[SIZES_MAX];
+    bool whole[SIZES_MAX];
+    double gb[SIZES_MAX], weight[SIZES_MAX];
+    struct paper_times ms[SIZES_MAX];
     double roof[SIZES_MAX]; /* GB/s, of the same rounds */
     int roofs;
 };
 
 /* A shared machine's times scatter in proportion to themselves, and they grow with the bytes: so a
  * point weighs 1 / GB^2, a number that has no error of its own. */
-static void add_point(struct points *p, sqlite3 *db, const struct paper_cell *c)
+static void add_point(struct points *p, sqlite3 *db, const char *name, const struct paper_cell *c)
 {
     const double gb = c->work_bytes / c->tokens * 1e-9, gbps = roofline_of(db, c->id).gbps;
     const int i = p->count;
@@ -33,9 +36,11 @@ static void add_point(struct points *p, sqlite3 *db, const struct paper_cell *c)
     if (!i || gb < p->gb[0]) /* shapes are in the order of their size, or nearly */
         p->layers = c->layers;
     p->gb[i] = gb;
-    p->ms[i] = c->times.median / c->tokens * 1e-6;
+    p->name[i] = name;
+    p->whole[i] = strcmp(c->provenance, "cycled") != 0;
+    p->ms[i] = paper_times(c, false);
     p->weight[i] = 1 / (gb * gb);
-    p->cycled += !strcmp(c->provenance, "cycled");
+    p->cycled += !p->whole[i];
     p->threads = c->threads;
     if (!isnan(gbps))
         p->roof[p->roofs++] = gbps;
@@ -52,9 +57,18 @@ static void read_points(struct points *p, sqlite3 *db, int64_t run, const char *
         if (strcmp(paper_variant(s->name), variant) ||
             !paper_cell_find(db, run, s->name, format, "decode", &c))
             continue;
-        add_point(p, db, &c);
+        add_point(p, db, s->name, &c);
         paper_cell_release(&c);
     }
+}
+
+static struct line line_of(const struct points *p)
+{
+    double ms[SIZES_MAX];
+
+    for (int i = 0; i < p->count; i++)
+        ms[i] = p->ms[i].value;
+    return stats_line(p->gb, ms, p->weight, p->count);
 }
 
 struct fitted {
@@ -103,7 +117,7 @@ static void explain(char *note, size_t size, const struct points *p, const struc
 static void add_fit(json_t *rows, const struct points *p)
 {
     static const char slope[] = "ms = a GB + b by least squares, each size weighing 1 / GB^2";
-    const struct line l = stats_line(p->gb, p->ms, p->weight, p->count);
+    const struct line l = line_of(p);
     const double roof = p->roofs ? stats_median(p->roof, p->roofs) : NAN;
     const double us = 1e3 / p->layers, most = l.slope_low > 0 ? 1e3 / l.slope_low : NAN;
     char few[80], note[240];
@@ -143,6 +157,56 @@ void paper_fit_rows(json_t *rows, sqlite3 *db, int64_t run)
                 add_fit(rows, &p);
         }
     }
+}
+
+/* ---- the figure ---- */
+
+static void add_shown(json_t *rows, const char *source, const char *model, const char *format,
+                      double gb, struct paper_times ms, const char *provenance)
+{
+    json_array_append_new(rows,
+                          json_pack("{s:s, s:s?, s:s?, s:o, s:o, s:o, s:o, s:s}", "source", source,
+                                    "model", model, "format", format, "gb", table_real(gb), "ms",
+                                    table_real(ms.value), "low", table_real(ms.low), "high",
+                                    table_real(ms.high), "provenance", provenance));
+}
+
+/* The line, and what the roof would take, from the least that was read to the most. */
+static void add_curve(json_t *rows, const struct points *p)
+{
+    const struct line l = line_of(p);
+    const double roof = p->roofs ? stats_median(p->roof, p->roofs) : NAN;
+    double least = p->gb[0], most = p->gb[0];
+
+    for (int i = 0; i < p->count; i++) {
+        least = fmin(least, p->gb[i]);
+        most = fmax(most, p->gb[i]);
+    }
+    for (int i = 0; i <= CURVE; i++) {
+        const double gb = least * pow(most / least, (double)i / CURVE);
+        const struct paper_times fitted = { l.slope * gb + l.intercept, NAN, NAN };
+        const struct paper_times bound = { 1e3 * gb / roof, NAN, NAN };
+        if (!isnan(l.slope))
+            add_shown(rows, "line", NULL, p->format, gb, fitted, "derived");
+        if (!isnan(roof))
+            add_shown(rows, "roof", NULL, p->format, gb, bound, "derived");
+    }
+}
+
+json_t *paper_fit_shown(sqlite3 *db, int64_t run)
+{
+    json_t *rows = json_array();
+    struct points p;
+
+    for (const struct family *const *f = families; *f; f++) {
+        read_points(&p, db, run, "cpu", (*f)->name);
+        for (int i = 0; i < p.count; i++)
+            add_shown(rows, "point", p.name[i], p.format, p.gb[i], p.ms[i],
+                      p.whole[i] ? "measured" : "cycled");
+        if (p.count)
+            add_curve(rows, &p);
+    }
+    return rows;
 }
 
 /* ---- the table ---- */

@@ -14,6 +14,12 @@
  * Without three sizes the values are null and the note says so. */
 void paper_fit_rows(json_t *rows, sqlite3 *db, int64_t run);
 
+/* What the figure shows, of the paper's sizes: each point (`source` "point"), the line of its
+ * format
+ * ("line"), and the time that the roof of its rounds would allow ("roof"). The caller's to release.
+ */
+json_t *paper_fit_shown(sqlite3 *db, int64_t run);
+
 /* The table for reading, a line a format. 0 or -errno. */
 int paper_fit_table(struct outputs *o, const json_t *rows);
 

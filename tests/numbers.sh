@@ -135,6 +135,25 @@ END {
 ok "every number of the rows is in the database, or follows from what is" $?
 sed 's/^/# /' numbers
 
+# The figure of time against bytes: its points are those, and its lines go through where the fit does.
+"$program" report --db full.db --only bytes -o json:bytes.json >log 2>&1 &&
+    "$rows" bytes.json source format gb ms model provenance >bytes.tsv 2>>log
+awk -F '\t' '
+    function off(a, b) { return a / b - 1 > 1e-5 || b / a - 1 > 1e-5 }
+    FILENAME == "want" && $1 ~ /^point / { split($1, q, " "); ms[q[2], ++n[q[2]]] = $2; gb[q[2], n[q[2]]] = q[3] }
+    FILENAME == "rows.tsv" && $1 == "fit" { fit[$4, $5] = $8 }
+    FILENAME == "bytes.tsv" && $1 == "point" {
+        i = ++seen[$2]
+        if (off($3, gb[$2, i]) || off($4, ms[$2, i])) print "off: " $0 }
+    FILENAME == "bytes.tsv" && $1 == "line" {
+        lines++
+        if (off($4, fit[$2, "slope_ms_per_gb"] * $3 + fit[$2, "intercept_ms"])) print "off: " $0 }
+    FILENAME == "bytes.tsv" && $1 == "roof" && off($4, $3 / 0.02) { print "off: " $0 } # FIXTURE_GBPS: 20
+    END { for (f in n) if (seen[f] != n[f]) print f ": " seen[f] " of " n[f] " points"
+        if (lines < 100) print "only " lines " points of lines" }' want rows.tsv bytes.tsv >>log
+[ ! -s log ]
+ok "the figure of time against bytes has these points and lines" $?
+
 # A row of a size and a format says how it came about.
 awk -F '\t' '$3 != "null" && $4 != "null" && $11 !~ /^(measured|cycled [0-9]+\/[0-9]+|derived|modelled|not measured|(skipped|failed|invalid|interrupted): .+)/ {
     print "how: " $0 }' rows.tsv >log

@@ -39,7 +39,7 @@ ok "the report of a full run" $?
     grep -q 'tritbench paper -m 700M,dummy-125M .*a_b%&amp;#&lt;i&gt;.db' out/report.html &&
     grep -q '>cycled [0-9]*/24[,<]' out/report.html
 ok "the page is whole: the command, how each row came about, nothing unescaped" $?
-awk -F '\t' '{ n[$2]++ } END { exit !(NR == 9 && n["drawn"] + n["absent"] == 9) }' out/figures.tsv
+awk -F '\t' '{ n[$2]++ } END { exit !(NR == 10 && n["drawn"] + n["absent"] == 10) }' out/figures.tsv
 ok "each figure is drawn or has a reason" $?
 bad=0
 while IFS=$(printf '\t') read -r name state words; do
