@@ -16,7 +16,7 @@ enum { MAPS_MAX = 256, TEXT_MAX = 512 };
 static const uint32_t POISON = 0xffc0dea1; /* a NaN that no arithmetic makes */
 
 static struct {
-    bool bench, list;
+    bool bench, brief, list;
     uint64_t seed;
     const char *pattern;
     int tests, unwanted;
@@ -159,6 +159,8 @@ int check_main(int argc, char **argv, check_group *const *groups)
         char *end = NULL;
         if (!strcmp(argv[i], "--bench")) {
             run.bench = true;
+        } else if (!strcmp(argv[i], "--brief")) {
+            run.brief = true;
         } else if (!strcmp(argv[i], "--list")) {
             run.list = true;
         } else if (!strcmp(argv[i], "--seed") && i + 1 < argc) {
@@ -169,7 +171,8 @@ int check_main(int argc, char **argv, check_group *const *groups)
             end = argv[i];
         }
         if (end && *end) {
-            fprintf(stderr, "usage: %s [--bench] [--seed N] [--list] [PATTERN]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--bench] [--brief] [--seed N] [--list] [PATTERN]\n",
+                    argv[0]);
             return 2;
         }
     }
@@ -181,6 +184,11 @@ int check_main(int argc, char **argv, check_group *const *groups)
     if (!run.list)
         printf("1..%d\n", run.tests);
     return run.unwanted ? 1 : 0;
+}
+
+bool check_brief(void)
+{
+    return run.brief;
 }
 
 /* ---- random numbers: splitmix64 ---- */
@@ -362,4 +370,9 @@ double check_time(void (*fn)(void *), void *arg)
         ns[i] = batch_ns(fn, arg, calls);
     qsort(ns, BATCHES, sizeof *ns, by_value);
     return ns[BATCHES / 2];
+}
+
+int check_timed(int much)
+{
+    return run.bench ? much : 1;
 }

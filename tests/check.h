@@ -17,11 +17,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Calls each of `groups`, NULL at the end, to run its tests. Options: [--bench] [--seed N] [--list]
- * [PATTERN]: only tests whose name contains it. Returns main's exit status: 0 all as wanted, 1 not,
- * 2 a wrong command line. */
+/* Calls each of `groups`, NULL at the end, to run its tests. Options: [--bench] [--brief] [--seed
+ * N]
+ * [--list] [PATTERN]: only tests whose name contains it. Returns main's exit status: 0 all as
+ * wanted, 1 not, 2 a wrong command line. */
 typedef void check_group(void);
 int check_main(int argc, char **argv, check_group *const *groups);
+
+/* --brief, for where arithmetic is slow (an emulated CPU, sanitizers): bodies try fewer of the
+ * largest shapes. There are as many tests. */
+bool check_brief(void);
 
 enum check_verdict { CHECK_PASSES, CHECK_FAILS };
 typedef void check_body(const void *arg);
@@ -80,5 +85,7 @@ void check_equal(const float *want, const float *got, const double *bound, size_
 /* Nanoseconds of one call of fn(arg): the median of several batches. Without --bench fn still runs
  * once, so that the path cannot rot, and the answer is 0. */
 double check_time(void (*fn)(void *), void *arg);
+/* How much of something to time: `much` with --bench, else 1. */
+int check_timed(int much);
 
 #endif

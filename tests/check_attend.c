@@ -108,11 +108,15 @@ static void try_attend(const struct act_kernels *k, const struct problem *p)
     check_release(0);
 }
 
+/* With --brief more are tried with one query and with all, of one magnitude. */
+enum { BRIEF_POSITIONS = 512 };
+
 void check_attend_body(const void *kernels)
 {
     static const int dims[] = { 8, 10, 64, 80, 100, 128, 256 };
     static const int positions[] = { 1, 2, 7, 8, 9, 100, 513, 2049 };
     static const double magnitudes[] = { 0, 1, 20 }; /* 20: one position has nearly all weight */
+    const bool brief = check_brief();
 
     for (int type = 0; type < KV_TYPES; type++)
         for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
@@ -122,6 +126,9 @@ void check_attend_body(const void *kernels)
                                          .dim = dims[d],
                                          .count = 1 + i % ATTEND_QUERIES,
                                          .magnitude = magnitudes[i / ATTEND_QUERIES] };
+                    if (brief && positions[at] > BRIEF_POSITIONS &&
+                        (p.magnitude != 1 || (p.count > 1 && p.count < ATTEND_QUERIES)))
+                        continue;
                     for (int j = 0; j < p.count; j++) /* causal, or heads of one token */
                         p.positions[j] = positions[at] + (d % 2 ? j : 0);
                     try_attend(kernels, &p);
@@ -135,6 +142,7 @@ enum { TIMED_HEADS = 128, TIMED_DIM = 128, TIMED_POSITIONS = 2048 };
 struct timed {
     const struct act_kernels *k;
     enum kv_type type;
+    size_t heads;
     float *q, *out, *scores, *scale;
     char *rows;
 };
@@ -150,7 +158,7 @@ static void call_attend(void *arg)
     const struct timed *t = arg;
     const size_t bytes = timed_bytes(t->type);
 
-    for (size_t h = 0; h < TIMED_HEADS; h++) {
+    for (size_t h = 0; h < t->heads; h++) {
         const struct attend a = { .k = t->rows + 2 * h * bytes,
                                   .v = t->rows + (2 * h + 1) * bytes,
                                   .k_scale = t->scale,
@@ -164,9 +172,11 @@ static void call_attend(void *arg)
 static void time_attend(const void *kernels)
 {
     for (int type = 0; type < KV_TYPES; type++) {
-        const size_t bytes = 2 * TIMED_HEADS * timed_bytes((enum kv_type)type);
+        const size_t heads = (size_t)check_timed(TIMED_HEADS);
+        const size_t bytes = 2 * heads * timed_bytes((enum kv_type)type);
         struct timed t = { .k = kernels,
                            .type = (enum kv_type)type,
+                           .heads = heads,
                            .q = check_alloc(TIMED_DIM * sizeof(float)),
                            .out = check_alloc(TIMED_DIM * sizeof(float)),
                            .scores = check_alloc(TIMED_POSITIONS * sizeof(float)),
@@ -179,7 +189,7 @@ static void time_attend(const void *kernels)
         const double ns = check_time(call_attend, &t);
         if (ns > 0)
             check_note("attend_%s_%s %d heads, %d positions %.0f ns %.2f GB/s", kv_names[type],
-                       t.k->isa, TIMED_HEADS, TIMED_POSITIONS, ns, (double)bytes / ns);
+                       t.k->isa, (int)heads, TIMED_POSITIONS, ns, (double)bytes / ns);
     }
 }
 

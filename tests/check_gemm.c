@@ -9,7 +9,7 @@ static const int batches[] = { 1, 2, 3, 4, 5, 6, 7, 12, 33, 64 };
 /* Multiply-adds of one case, so that slow C kernels end, too: up to the first every fill,
  * up to the second random and the largest numbers. */
 static const long WORK_LITTLE = 200000, WORK_MAX = 4000000;
-static const long WORK_SLOW = 800000; /* in place of WORK_MAX where check_slow() */
+static const long WORK_BRIEF = 800000; /* of floats with --brief, in place of WORK_MAX */
 
 struct job {
     const struct suspect *suspect;
@@ -62,6 +62,7 @@ static void try_batch(const struct suspect *s, const struct matrix *m, enum weig
 static void try_shape(const struct suspect *s, int rows, int cols)
 {
     const int padded = (rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
+    const long most = check_brief() && s->family->act == ACT_F32 ? WORK_BRIEF : WORK_MAX;
 
     for (int weights = 0; weights < WEIGHTS_COUNT; weights++) {
         if (!matrix_has(s->family, (enum weights)weights))
@@ -72,7 +73,7 @@ static void try_shape(const struct suspect *s, int rows, int cols)
         const bool largest = weights == WEIGHTS_PLUS || weights == WEIGHTS_MAX;
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
             const long work = (long)padded * cols * batches[b];
-            if (work > (check_slow(s->family) ? WORK_SLOW : WORK_MAX))
+            if (work > most)
                 continue;
             if (random || work <= WORK_LITTLE)
                 try_batch(s, &m, (enum weights)weights, INPUTS_RANDOM, batches[b]);

@@ -12,8 +12,7 @@
 void check_emulates(unsigned cpu, const char *by);
 
 /* What emulates the CPU, from the environment's CHECK_EMULATOR; NULL: it is real, whatever
- * check_emulates() adds to it. Arithmetic is slow there: checks leave out what tells nothing new.
- */
+ * check_emulates() adds to it. C against itself tells nothing there. */
 const char *check_emulator(void);
 
 /* Why this program does not check kernels that need these CPU_* bits; NULL: it does. */

@@ -218,11 +218,6 @@ double *linear_bound(const struct matrix *m, const struct acts *x)
 
 /* ---- all kernels ---- */
 
-bool check_slow(const struct family *f)
-{
-    return check_emulator() && f->act == ACT_F32;
-}
-
 void check_kernels(const char *op, check_body *body)
 {
     for (const struct family *const *f = families; *f; f++)

@@ -59,9 +59,6 @@ struct suspect {
     const struct kernel *kernel;
 };
 
-/* Floats are slow where they are emulated: there the bodies leave out their largest shapes. */
-bool check_slow(const struct family *f);
-
 /* Many shapes, fills and row ranges against the family's C kernel. */
 check_body check_gemv_body, check_gemm_body;
 /* Runs the body for every kernel of every family, "c" included, that this program checks. */

@@ -5,6 +5,7 @@
 # Arguments: the program, the database reader (sql.c).
 set -u
 . "$(dirname "$0")/tap.sh"
+own_cpu
 program=$(realpath "$1")
 sql=$(realpath "$2")
 dir=$(mktemp -d)

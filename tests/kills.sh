@@ -9,6 +9,7 @@
 #     tests/kills.sh build/bench/tritbench build/tests/sql 10 - --full -m 700M,1.3B,3B --mem 16G
 set -u
 . "$(dirname "$0")/tap.sh"
+[ $# -gt 2 ] || own_cpu
 program=$(realpath "$1")
 sql=$(realpath "$2")
 kills=${3:-10}

@@ -21,6 +21,16 @@ skip() { # name, why
     number=$((number + 1))
     echo "ok $number - $1 # SKIP $2"
 }
+# Tests run side by side, and what measures pins its threads to the first CPUs that it may use: a
+# script that measures on one thread takes a CPU, the last one first, that no other such script has.
+own_cpu() {
+    command -v flock >/dev/null && command -v taskset >/dev/null || return 0
+    for cpu in $(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' |
+        awk -F- '{ for (i = $1; i <= $NF; i++) print i }' | sort -rn); do
+        command exec 9>"${TMPDIR:-/tmp}/tritbench-test-$(id -u)-cpu$cpu.lock" || return 0
+        flock -n 9 && taskset -cp "$cpu" $$ >/dev/null && return 0
+    done
+}
 tap_end() {
     echo "1..$number"
     exit $status
