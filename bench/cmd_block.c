@@ -72,8 +72,9 @@ int cmd_block(int argc, char **argv)
     const int count = option_split(place.arguments, place.command, words, WORDS_MAX);
     if (count < 0 ||
         option_parse(&config, command_find(place.command)->bit, count, words, why, sizeof why) ||
-        names_check(&config, command_find(place.command)->bit, why, sizeof why) || names_pin(&config, why, sizeof why) ||
-        names_threads(&config, why, sizeof why) || block_parse(place.spec, &block))
+        names_check(&config, command_find(place.command)->bit, why, sizeof why) ||
+        names_pin(&config, why, sizeof why) || names_threads(&config, why, sizeof why) ||
+        block_parse(place.spec, &block))
         return run_refuse("block", "%s", why);
     config.db = argv[0];
     int status = run_open_block(&run, &config, place.command, id);

@@ -76,8 +76,8 @@ static int go_on(const struct config *config, struct unfinished *run)
     const int count = option_split(run->arguments, run->command, words, WORDS_MAX);
 
     if (count < 0 || option_parse(&stored, command->bit, count, words, why, sizeof why) ||
-        names_check(&stored, command->bit, why, sizeof why) || names_pin(&stored, why, sizeof why) ||
-        names_threads(&stored, why, sizeof why))
+        names_check(&stored, command->bit, why, sizeof why) ||
+        names_pin(&stored, why, sizeof why) || names_threads(&stored, why, sizeof why))
         return run_refuse("resume", "run %lld: %s", (long long)run->id, why);
     stored.db = config->db;
     stored.resume = run->id;

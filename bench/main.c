@@ -142,8 +142,8 @@ int main(int argc, char **argv)
     }
     if (config.help)
         return describe("help", command->name);
-    if (names_check(&config, command->bit, why, sizeof why) || names_pin(&config, why, sizeof why) ||
-        names_threads(&config, why, sizeof why))
+    if (names_check(&config, command->bit, why, sizeof why) ||
+        names_pin(&config, why, sizeof why) || names_threads(&config, why, sizeof why))
         return wrong(command->name, why);
     return command->run(&config);
 }

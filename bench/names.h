@@ -14,10 +14,10 @@ extern const char *const names_items[];
 /* The name that was probably meant by `word`, or NULL where none is near. */
 const char *names_nearest(const char *word, const char *const *names, int count);
 
-/* Checks models, families, formats, isas, only and meters, for a command (CMD_*). The models of the families join the
- * models. Formats `all` becomes every format. An ISA must be one that this CPU has and that one of
- * the chosen formats (all, where none is chosen) has a kernel for. 0, or -EINVAL with one line in
- * why. */
+/* Checks models, families, formats, isas, only and meters, for a command (CMD_*). The models of the
+ * families join the models. Formats `all` becomes every format. An ISA must be one that this CPU
+ * has and that one of the chosen formats (all, where none is chosen) has a kernel for. 0, or
+ * -EINVAL with one line in why. */
 int names_check(struct config *config, unsigned command, char *why, size_t why_size);
 
 /* Pins the pools to come to the CPUs of --pin, else to those that likwid-perfctr -m counts

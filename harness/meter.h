@@ -60,9 +60,10 @@ struct meter {
 };
 
 /* All meters that run beside the clock, NULL at the end: steal (/proc/stat), throttle (sysfs and
- * the cgroup), frequency (cpufreq), dram (traffic of the memory controllers), papi, likwid (markers,
- * where likwid-perfctr waits for them), pressure (/proc/pressure), sched (context switches and page
- * faults of this process), counters (counters/counters.h for both of perf_event_open and PAPI). */
+ * the cgroup), frequency (cpufreq), dram (traffic of the memory controllers), papi, likwid
+ * (markers, where likwid-perfctr waits for them), pressure (/proc/pressure), sched (context
+ * switches and page faults of this process), counters (counters/counters.h for both of
+ * perf_event_open and PAPI). */
 extern const struct meter *const meters[];
 extern const struct meter meter_sched, meter_steal, meter_throttle, meter_frequency, meter_dram,
     meter_likwid, meter_pressure;

@@ -12,11 +12,14 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/hw_breakpoint.h>
 #include "harness/counters/perf.h"
 #include "harness/counters/sets.h"
 #include "harness/counters/sysfs_pmu.h"
+#include "tests/kallsyms.h"
 
 /* meter.c's, without its meters: this program is linked of the few files that it tests. */
 const char meter_not_its_turn[] = "another channel's turn";
@@ -274,6 +277,38 @@ static void check_never(void)
     perf_close(perf);
 }
 
+/* ---- the kernel's own functions ---- */
+
+/* One system call, and 1234 of them, by a breakpoint on the function that serves it. Arm's kernel
+ * takes breakpoints in itself for a CPU, not for a process: there is one of each. */
+static void check_system_calls(void)
+{
+    const uintptr_t at = kallsyms_find(KALLSYMS_GETPPID);
+    struct perf_event e = event("getppid", PERF_TYPE_BREAKPOINT, HW_BREAKPOINT_X, -1);
+    struct reading one, many;
+    struct perf *perf;
+
+    e.exclude_kernel = false;
+    e.config1 = at;
+    e.config2 = sizeof(long);
+    e.boxes = 1;
+    e.box[0] = (struct perf_box){ PERF_TYPE_BREAKPOINT, 0 };
+    perf = must_open(&e, 1);
+    printf("# " KALLSYMS_GETPPID " at %#lx: %s\n", (unsigned long)at, perf_why(perf, 0)->said);
+    perf_start(perf, "calls");
+    syscall(SYS_getppid);
+    perf_stop(perf, &one);
+    perf_start(perf, "calls");
+    for (int i = 0; i < 1234; i++)
+        syscall(SYS_getppid);
+    perf_stop(perf, &many);
+    show("1 call", one);
+    show("1234 calls", many);
+    verdict(at && one.value == 1 && many.value == 1234,
+            "a breakpoint on a function of the kernel counts its calls exactly");
+    perf_close(perf);
+}
+
 /* ---- another user ---- */
 
 static void check_denied(void)
@@ -314,13 +349,14 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     mount_at("proc", "/proc");
     mount_at("sysfs", "/sys");
-    printf("\n=== tap ===\n1..13\n");
+    printf("\n=== tap ===\n1..14\n");
     check_sysfs();
     check_exact();
     check_set();
     check_absent();
     check_multiplexed();
     check_never();
+    check_system_calls();
     check_denied();
     printf("=== end ===\n");
     sync();

@@ -81,9 +81,10 @@ void perf_explain(struct why *why, const struct perf_event *event, int error, co
     case -EOPNOTSUPP:
     case -ENODEV:
     case -ENXIO:
-        why_set(why, "absent", tried, NULL,
-                "%s: %s: the kernel's driver of this PMU does not take it", event->name,
-                strerror(-error));
+        why_set(why, "absent", tried, NULL, "%s: %s: %s", event->name, strerror(-error),
+                event->type == PERF_TYPE_BREAKPOINT
+                    ? "the kernel takes no such breakpoint; without kprobes, none in itself"
+                    : "the kernel's driver of this PMU does not take it");
         break;
     case -ENOSPC:
         why_set(why, "absent", tried, "ask for fewer such events at a time",
