@@ -21,8 +21,8 @@ struct member {
 #name, offsetof(struct pass_test, name)                                                    \
     }
 static const struct member test_members[] = {
-    TEST(n_prompt), TEST(n_gen),       TEST(n_depth),    TEST(batch),
-    TEST(parallel), TEST(repetitions), TEST(warmup_min), TEST(warmup_max),
+    TEST(n_prompt),  TEST(n_gen),       TEST(n_depth),    TEST(batch),      TEST(parallel),
+    TEST(positions), TEST(repetitions), TEST(warmup_min), TEST(warmup_max),
 };
 enum { TEST_MEMBERS = sizeof test_members / sizeof *test_members };
 
@@ -59,8 +59,11 @@ char *block_text(const struct block *block)
         json_array_append_new(specs, spec_json(b, s));
     for (int t = 0; t < b->test_count; t++)
         json_array_append_new(tests, test_json(b, t));
-    json_t *all = json_pack("{s:s, s:i, s:s?, s:o, s:o}", "kind", block->kind, "threads",
-                            block->threads, "item", b->item, "models", specs, "tests", tests);
+    json_t *all =
+        json_pack("{s:s, s:i, s:s?, s:I, s:i, s:I, s:o, s:o}", "kind", block->kind, "threads",
+                  block->threads, "item", b->item, "budget_bytes", (json_int_t)b->budget_bytes,
+                  "compare_tokens", b->compare_tokens, "compare_ns", (json_int_t)b->compare_ns,
+                  "models", specs, "tests", tests);
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
@@ -122,6 +125,9 @@ int block_parse(const char *text, struct block *block)
     for (size_t i = 0; i < sizeof items / sizeof *items; i++)
         if (!strcmp(text_of(all, "item"), items[i]))
             b->item = items[i];
+    b->budget_bytes = json_integer_value(json_object_get(all, "budget_bytes"));
+    b->compare_tokens = (int)json_integer_value(json_object_get(all, "compare_tokens"));
+    b->compare_ns = json_integer_value(json_object_get(all, "compare_ns"));
     if (json_array_size(specs) > PASS_SPECS_MAX || json_array_size(tests) > PASS_TESTS_MAX ||
         block->threads < 1)
         error = -EBADMSG;
@@ -150,7 +156,7 @@ int64_t block_bytes(const struct block *block)
 int64_t block_ns(const struct block *block)
 {
     const struct pass_block *b = &block->passes;
-    int64_t sum = 0;
+    int64_t sum = b->compare_ns;
 
     for (int s = 0; s < b->spec_count; s++) {
         sum += b->build_ns[s];

@@ -12,6 +12,7 @@
 #include "bench/paper_plan.h"
 #include "bench/paper_rows.h"
 #include "bench/paper_sparsity.h"
+#include "bench/paper_table3.h"
 #include "bench/schedule.h"
 #include "kernels/cpu.h"
 
@@ -133,8 +134,6 @@ static int refuse(const struct config *config)
 {
     if (config->quick && config->full)
         return run_refuse("paper", "--quick and --full exclude each other");
-    if (only(config, "table3"))
-        return run_refuse("paper", "--only table3: not measured by this version");
     if (only(config, "power"))
         return run_refuse("paper", "--only power: `tritbench report --only power` prints it");
     if (config->threads.count > 1 || config->isas.count > 1)
@@ -145,8 +144,8 @@ static int refuse(const struct config *config)
 
 int cmd_paper(const struct config *config)
 {
-    const bool models =
-        wanted(config, "table1") || wanted(config, "fig2") || paper_cycled_wanted(config);
+    const bool models = wanted(config, "table1") || wanted(config, "fig2") ||
+                        paper_cycled_wanted(config) || table3_wanted(config);
     struct run run;
 
     int status = refuse(config);

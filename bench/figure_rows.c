@@ -6,6 +6,7 @@
 #include <string.h>
 #include "bench/flags.h"
 #include "bench/paper_fit.h"
+#include "bench/paper_table3.h"
 #include "bench/power_rows.h"
 #include "bench/rows.h"
 #include "harness/stats.h"
@@ -29,6 +30,28 @@ static void copy(json_t *to, const char *const *names, const json_t *from)
 static double most(double rate, double least_ms)
 {
     return least_ms > 0 ? rate / least_ms : NAN;
+}
+
+/* ---- passes of Table 3, and others ---- */
+
+static bool is_table3(const json_t *row)
+{
+    const char *item = json_string_value(json_object_get(row, "item"));
+
+    return item && !strcmp(item, table3_item);
+}
+
+static bool has(const json_t *passes, bool table3)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(passes, i, row)
+    {
+        if (is_table3(row) == table3)
+            return true;
+    }
+    return false;
 }
 
 /* ---- roofline ---- */
@@ -85,6 +108,7 @@ static json_t *pass(const json_t *model)
     return row;
 }
 
+/* Passes of Table 3 are many: they are there only where there are no others. */
 static json_t *roofline_rows(sqlite3 *db, int64_t run)
 {
     json_t *rows = json_array(), *row, *roof = rows_roof(db, run), *model = rows_model(db, run);
@@ -95,9 +119,11 @@ static json_t *roofline_rows(sqlite3 *db, int64_t run)
         if (!isnan(number(row, "value")))
             json_array_append_new(rows, ceiling(row));
     }
+    const bool others = has(model, false);
     json_array_foreach(model, i, row)
     {
-        if (!isnan(number(row, "arithmetic_intensity")) && !isnan(number(row, "ms_per_token")))
+        if (!isnan(number(row, "arithmetic_intensity")) && !isnan(number(row, "ms_per_token")) &&
+            !(others && is_table3(row)))
             json_array_append_new(rows, pass(row));
     }
     json_decref(roof);
@@ -108,31 +134,28 @@ static json_t *roofline_rows(sqlite3 *db, int64_t run)
 /* ---- tokens a second by batch ---- */
 
 static const struct column batch_columns[] = {
-    { "model", "model", "%s" },
-    { "format", "format", "%s" },
-    { "phase", "phase", "%s" },
-    { "n_prompt", "n_prompt", "%g" },
-    { "n_gen", "n_gen", "%g" },
-    { "n_depth", "n_depth", "%g" },
-    { "parallel", "sequences", "%g" },
-    { "threads", "threads", "%g" },
-    { "tokens_per_s", "tokens/s", "%.2f" },
-    { "low", "95% from", "%.2f" },
-    { "high", "to", "%.2f" },
-    { "provenance", "provenance", "%s" },
-    { NULL, NULL, NULL },
+    { "model", "model", "%s" },           { "format", "format", "%s" },
+    { "phase", "phase", "%s" },           { "n_prompt", "n_prompt", "%g" },
+    { "n_gen", "n_gen", "%g" },           { "n_depth", "n_depth", "%g" },
+    { "parallel", "sequences", "%g" },    { "kv", "KV", "%s" },
+    { "threads", "threads", "%g" },       { "tokens_per_s", "tokens/s", "%.2f" },
+    { "low", "95% from", "%.2f" },        { "high", "to", "%.2f" },
+    { "provenance", "provenance", "%s" }, { NULL, NULL, NULL },
 };
 
+/* A run of Table 3 has passes of other conditions besides: its own alone can be compared. */
 static json_t *batch_rows(sqlite3 *db, int64_t run)
 {
-    static const char *const names[] = { "model",   "format",   "phase",   "n_prompt",     "n_gen",
-                                         "n_depth", "parallel", "threads", "tokens_per_s", NULL };
+    static const char *const names[] = { "model",   "format",       "phase",    "n_prompt",
+                                         "n_gen",   "n_depth",      "parallel", "kv",
+                                         "threads", "tokens_per_s", NULL };
     json_t *rows = json_array(), *model = rows_model(db, run), *from;
+    const bool table3 = has(model, true);
     size_t i;
 
     json_array_foreach(model, i, from)
     {
-        if (isnan(number(from, "tokens_per_s")))
+        if (isnan(number(from, "tokens_per_s")) || (table3 && !is_table3(from)))
             continue;
         json_t *row = json_object();
         copy(row, names, from);

@@ -80,10 +80,10 @@ const struct option_row option_rows[] = {
     ROW(NULL, "seconds", "N", OPTION_INT, seconds, 1, 3600, CMD_SELFTEST,
         "length of each of the nine windows of --energy, if the counters allow one so short (default: 10)"),
     ROW(NULL, "only", "LIST", OPTION_TEXT_LIST, only, 0, 0, CMD_PAPER | CMD_REPORT,
-        "items: table1, fig2, fig3, sparsity, cycled (a cycled model against the whole one: 3B and 7B in f16, or -m and -f); report: or what a figure shows of a run, alone: power, "
+        "items: table1, fig2, table3 (the largest batch that fits --mem), fig3, sparsity, cycled (a cycled model against the whole one: 3B and 7B in f16, or -m and -f); report: or what a figure shows of a run, alone: power, "
         "roofline, bytes, batch, noise"),
-    ROW(NULL, "quick", NULL, OPTION_FLAG, quick, 0, 0, CMD_PAPER, "seven sizes in at most about 8 minutes (default)"),
-    ROW(NULL, "full", NULL, OPTION_FLAG, full, 0, 0, CMD_PAPER, "nine sizes, all formats, prompts of 128 and 512, decode at depth 0, 512 and 2048: hours, to be left alone"),
+    ROW(NULL, "quick", NULL, OPTION_FLAG, quick, 0, 0, CMD_PAPER, "seven sizes in at most about 8 minutes (default); table3 only by --only: 3B and 70B"),
+    ROW(NULL, "full", NULL, OPTION_FLAG, full, 0, 0, CMD_PAPER, "nine sizes, all formats, prompts of 128 and 512, decode at depth 0, 512 and 2048, table3 with both KV caches: hours, to be left alone"),
     ROW(NULL, "dry-run", NULL, OPTION_FLAG, dry_run, 0, 0, CMD_PAPER,
         "print what would be measured, with memory, time and disk, and measure nothing"),
     ROW(NULL, "invocations", "N", OPTION_INT, invocations, 1, 100, CMD_MODEL | CMD_PAPER,

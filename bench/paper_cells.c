@@ -32,7 +32,7 @@ bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struc
         "work_bytes, status, reason, provenance, kv, head, n_depth, parallel FROM cell WHERE "
         "run = ?1 AND kind = 'model' AND model = ?2 AND format = ?3 AND phase = ?4 AND item IS ?5 "
         "AND coalesce(n_depth, 0) = ?6 AND (?7 = 0 OR n_prompt = ?7) AND (?8 = 0 OR parallel = ?8) "
-        "ORDER BY n_prompt DESC, id DESC LIMIT 1";
+        "AND (?9 IS NULL OR kv = ?9) ORDER BY n_prompt DESC, id DESC LIMIT 1";
     sqlite3_stmt *s = NULL;
     bool there = false;
 
@@ -48,6 +48,8 @@ bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struc
     sqlite3_bind_int(s, 6, key->n_depth);
     sqlite3_bind_int(s, 7, key->n_prompt);
     sqlite3_bind_int(s, 8, key->parallel);
+    if (key->kv)
+        sqlite3_bind_text(s, 9, key->kv, -1, SQLITE_STATIC);
     if (sqlite3_step(s) == SQLITE_ROW) {
         there = true;
         c->id = sqlite3_column_int64(s, 0);

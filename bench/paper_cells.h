@@ -40,7 +40,8 @@ bool paper_is_ternary(const char *format);
  * was run. */
 struct paper_key {
     const char *model, *format, *phase, *item;
-    int n_prompt; /* 0: the longest there is */
+    const char *kv; /* NULL: any */
+    int n_prompt;   /* 0: the longest there is */
     int n_depth;
     int parallel; /* 0: any */
 };

@@ -9,6 +9,9 @@
 static const char *const tables[] = { [PAPER_TABLE1] =
 #include "table1.csv.h"
                                           ,
+                                      [PAPER_TABLE3] =
+#include "table3.csv.h"
+                                          ,
                                       [PAPER_FIGURE2] =
 #include "figure2.csv.h"
                                           ,

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum paper_table { PAPER_TABLE1, PAPER_FIGURE2, PAPER_FIGURE3, PAPER_ENERGY_2B4T };
+enum paper_table { PAPER_TABLE1, PAPER_TABLE3, PAPER_FIGURE2, PAPER_FIGURE3, PAPER_ENERGY_2B4T };
 
 /* The number in `column` of the first row whose first field is `first` and, unless NULL, whose
  * second is `second`; NaN where there is none. */

@@ -5,15 +5,14 @@
 #include <string.h>
 #include "bench/paper_cells.h"
 #include "bench/paper_cycled.h"
+#include "bench/paper_table3.h"
 #include "bench/rows.h"
 #include "harness/stats.h"
 #include "kernels/cpu.h"
 
 enum { TESTS_MAX = 5, DEEP = 3 };
 
-/* What is predicted must fit into PLAN_SHARE of what is left of the time of --quick. */
-const double paper_quick_ns = 480e9;
-static const double PLAN_SHARE = 0.9;
+const double paper_quick_ns = 480e9, paper_plan_share = 0.9;
 
 /* Shares of the roof that predictions assume; and what building takes of a thread: ns for each byte
  * that the system has to clear, and for each weight that is drawn and packed. */
@@ -71,19 +70,19 @@ static double rate_of(const struct rates *rates, const struct family *f)
                                                      : ROOF_I8];
 }
 
-/* ns of one sample. */
-static double predict(const struct rates *rates, const struct pass_spec *spec,
-                      const struct pass_test *test)
+/* A step of many sequences is bound by its operations, as a prompt is. */
+double paper_plan_predict(const struct rates *rates, const struct pass_spec *spec,
+                          const struct pass_test *test)
 {
     const double compute =
         (double)pass_work_ops(spec, test) / (rate_of(rates, spec->family) * COMPUTE_SHARE);
     const double read =
         (double)pass_work_bytes(spec, test) / (rates->value[ROOF_READ] * READ_SHARE);
 
-    return test->n_prompt ? compute : read;
+    return test->n_prompt || (test->parallel > 1 && compute > read) ? compute : read;
 }
 
-static double predict_build(const struct rates *rates, const struct pass_spec *spec)
+double paper_plan_build(const struct rates *rates, const struct pass_spec *spec)
 {
     const struct shape *s = spec->shape;
     const double linear = shape_linear_weights(s) * spec->resident / s->layers;
@@ -98,9 +97,9 @@ static double predict_build(const struct rates *rates, const struct pass_spec *s
 static void predict_block(const struct rates *rates, struct pass_block *b)
 {
     for (int s = 0; s < b->spec_count; s++) {
-        b->build_ns[s] = (int64_t)predict_build(rates, &b->specs[s]);
+        b->build_ns[s] = (int64_t)paper_plan_build(rates, &b->specs[s]);
         for (int t = 0; t < b->test_count; t++)
-            b->predicted_ns[t][s] = (int64_t)predict(rates, &b->specs[s], &b->tests[t]);
+            b->predicted_ns[t][s] = (int64_t)paper_plan_predict(rates, &b->specs[s], &b->tests[t]);
     }
 }
 
@@ -115,12 +114,27 @@ double paper_plan_ns(const struct paper_plan *plan, int first)
 
 /* ---- the plan ---- */
 
-/* Memory that blocks may fill: what the roof takes beside them is not theirs. */
-static int64_t plan_memory(const struct run *run)
+int64_t paper_plan_memory(const struct run *run)
 {
     const int64_t roof = 16 * (run->host.llc_bytes > (32 << 20) ? run->host.llc_bytes : 32 << 20);
 
     return run->config->memory_bytes ? run_memory(run) : run_memory(run) - roof;
+}
+
+bool paper_plan_has(const struct run *run, const struct family *f, const char **isa)
+{
+    *isa = run->config->isas.count ? run->config->isas.values[0] : NULL;
+    return !*isa || kernel_find(f, *isa, run->cpu);
+}
+
+bool paper_plan_wants(const struct config *c, const struct family *f)
+{
+    if (!c->formats.count)
+        return c->full || paper_is_quick(f->name);
+    for (int i = 0; i < c->formats.count; i++)
+        if (!strcmp(c->formats.values[i], f->name))
+            return true;
+    return false;
 }
 
 /* One model in all formats that are wanted. */
@@ -137,16 +151,13 @@ static void plan_specs(struct entry *e, const struct run *run, int threads)
 
     e->count = 0;
     for (int f = 0; families[f]; f++) {
-        bool wanted = !c->formats.count && (c->full || paper_is_quick(families[f]->name));
-        for (int i = 0; i < c->formats.count; i++)
-            wanted |= !strcmp(c->formats.values[i], families[f]->name);
-        const char *isa = c->isas.count ? c->isas.values[0] : NULL;
-        if (!wanted || e->count == PASS_SPECS_MAX ||
-            (isa && !kernel_find(families[f], isa, run->cpu)))
+        const char *isa;
+        if (!paper_plan_wants(c, families[f]) || e->count == PASS_SPECS_MAX ||
+            !paper_plan_has(run, families[f], &isa))
             continue;
         struct pass_spec *spec = &e->specs[e->count++];
         *spec = pass_spec(c, e->shape, families[f], isa);
-        if (pass_bytes(spec, e->tests, e->test_count, threads) > plan_memory(run))
+        if (pass_bytes(spec, e->tests, e->test_count, threads) > paper_plan_memory(run))
             spec->resident = pass_cycled_layers(spec, run->host.llc_bytes);
     }
 }
@@ -172,7 +183,7 @@ static void plan_tests(struct entry *e, const struct rates *rates, const struct 
 {
     const struct pass_test one = { .n_gen = 1, .batch = 512, .parallel = 1 };
     const struct pass_spec f16_spec = pass_spec(c, e->shape, &f16, NULL);
-    const double steps = 4e8 / predict(rates, &f16_spec, &one);
+    const double steps = 4e8 / paper_plan_predict(rates, &f16_spec, &one);
     const int quick_steps = steps < 1 ? 1 : steps > 8 ? 8 : (int)steps;
     const int standard = c->full ? 20 : steps < 0.25 ? 6 : 8;
     const struct pass_test decode = { .n_gen = c->full ? 32 : quick_steps,
@@ -210,7 +221,7 @@ static void add_blocks(struct paper_plan *plan, const struct entry *e, const str
             struct block *b = &plan->blocks[plan->count++];
             *b = (struct block){ .kind = "model", .threads = rates->threads };
             n = pass_group(e->specs + done, e->count - done, tests, count, rates->threads,
-                           plan_memory(run));
+                           paper_plan_memory(run));
             b->passes.spec_count = n;
             b->passes.test_count = count;
             memcpy(b->passes.specs, e->specs + done, (size_t)n * sizeof *e->specs);
@@ -239,7 +250,7 @@ void paper_plan_again(struct paper_plan *plan, int first, const struct rates *ra
             *prompt_of(&plan->blocks[i]) = plan_prefill(c, prompt_wanted(c));
             predict_block(rates, &plan->blocks[i].passes);
         }
-    while (paper_plan_ns(plan, first) > PLAN_SHARE * left_ns) {
+    while (paper_plan_ns(plan, first) > paper_plan_share * left_ns) {
         struct block *dearest = NULL;
         int64_t most = 0;
         for (int i = first; i < plan->count; i++) {
@@ -299,11 +310,18 @@ void paper_plan_make(struct paper_plan *plan, const struct run *run, const struc
         paper_cycled_plan(plan->blocks + first, PAPER_BLOCKS_MAX - first, run, rates->threads);
     for (int i = first; i < plan->count; i++)
         predict_block(rates, &plan->blocks[i].passes);
+    table3_plan(plan, run, rates);
     if (!c->full)
         paper_plan_again(plan, 0, rates, c, paper_quick_ns);
 }
 
 /* ---- for reading ---- */
+
+/* Of Table 3, where not even one sequence may fit: the block then only says so. */
+static bool fits(const struct block *block)
+{
+    return !block->passes.budget_bytes || block_bytes(block) <= block->passes.budget_bytes;
+}
 
 void paper_plan_print(const struct run *run, const struct paper_plan *plan,
                       const struct rates *rates)
@@ -316,14 +334,19 @@ void paper_plan_print(const struct run *run, const struct paper_plan *plan,
         const struct pass_block *b = &plan->blocks[i].passes;
         for (int s = 0; s < b->spec_count; s++) {
             const struct pass_spec *spec = &b->specs[s];
-            run_progress(run, "plan: %-5s %-9s %6.2f GB %s", spec->shape->name, spec->family->name,
+            run_progress(run, "plan: %-5s %-9s %6.2f GB %s, KV cache %s", spec->shape->name,
+                         spec->family->name,
                          (double)pass_bytes(spec, b->tests, b->test_count, rates->threads) / 1e9,
-                         spec->resident == spec->shape->layers ? "whole" : "cycled");
+                         !fits(&plan->blocks[i])                 ? "does not fit"
+                         : spec->resident == spec->shape->layers ? "whole"
+                                                                 : "cycled",
+                         kv_names[spec->kv]);
             for (int t = 0; t < b->test_count; t++)
-                run_progress(run, "plan:   %2d x %s of %d tokens at depth %d, %.2f s each",
+                run_progress(run,
+                             "plan:   %2d x %s of %d tokens at depth %d, %d at once, %.2f s each",
                              b->tests[t].repetitions, b->tests[t].n_gen ? "decode" : "prefill",
                              b->tests[t].n_gen + b->tests[t].n_prompt, b->tests[t].n_depth,
-                             (double)b->predicted_ns[t][s] / 1e9);
+                             b->tests[t].parallel, (double)b->predicted_ns[t][s] / 1e9);
         }
     }
     run_progress(run, "plan: %d blocks, %d times, %.1f minutes", plan->count,
@@ -339,13 +362,15 @@ static json_t *cell_row(const struct block *block, int s, int t, bool known, dou
     const double samples = (test->repetitions + test->warmup_min) * invocations;
 
     return json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:i, s:s, s:i, s:i, s:I, s:o, s:I}", "model",
-        spec->shape->name, "format", spec->family->name, "phase",
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:i, s:s, s:i, s:i, s:I, s:o, s:I}",
+        "model", spec->shape->name, "format", spec->family->name, "kv", kv_names[spec->kv], "phase",
         test->n_gen ? "decode" : "prefill", "n_prompt", test->n_prompt, "n_gen", test->n_gen,
         "n_depth", test->n_depth, "parallel", test->parallel, "threads", block->threads,
         "invocations", (json_int_t)invocations, "repetitions", test->repetitions, "provenance",
-        spec->resident == spec->shape->layers ? "measured" : "cycled", "layers_resident",
-        spec->resident, "layers", spec->shape->layers, "predicted_bytes",
+        !fits(block) || !test->repetitions      ? "skipped"
+        : spec->resident == spec->shape->layers ? "measured"
+                                                : "cycled",
+        "layers_resident", spec->resident, "layers", spec->shape->layers, "predicted_bytes",
         (json_int_t)pass_bytes(spec, b->tests, b->test_count, block->threads), "predicted_s",
         table_real(known ? ((double)b->predicted_ns[t][s] * samples +
                             (t ? 0 : (double)b->build_ns[s] * invocations)) *
@@ -360,6 +385,7 @@ int paper_plan_rows(struct outputs *o, const struct run *run, const struct paper
     static const struct column columns[] = {
         { "model", "model", "%s" },
         { "format", "format", "%s" },
+        { "kv", "KV", "%s" },
         { "phase", "phase", "%s" },
         { "n_prompt", "p", "%.0f" },
         { "n_gen", "n", "%.0f" },
@@ -382,7 +408,8 @@ int paper_plan_rows(struct outputs *o, const struct run *run, const struct paper
 
     for (int i = 0; i < plan->count; i++) {
         const struct pass_block *b = &plan->blocks[i].passes;
-        most = block_bytes(&plan->blocks[i]) > most ? block_bytes(&plan->blocks[i]) : most;
+        if (fits(&plan->blocks[i]) && block_bytes(&plan->blocks[i]) > most)
+            most = block_bytes(&plan->blocks[i]);
         for (int s = 0; s < b->spec_count; s++)
             for (int t = 0; t < b->test_count; t++)
                 json_array_append_new(rows, cell_row(&plan->blocks[i], s, t, known, invocations));

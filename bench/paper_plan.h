@@ -31,6 +31,21 @@ void paper_plan_make(struct paper_plan *plan, const struct run *run, const struc
 void paper_plan_again(struct paper_plan *plan, int first, const struct rates *rates,
                       const struct config *c, double left_ns);
 double paper_plan_ns(const struct paper_plan *plan, int first);
+
+/* ---- what paper_table3.c plans with, too ---- */
+
+/* What is predicted must fit into this share of what is left of the time of --quick. */
+extern const double paper_plan_share;
+/* Memory that blocks may fill: what the roof takes beside them is not theirs. */
+int64_t paper_plan_memory(const struct run *run);
+/* Is there a kernel of the format, of the ISA that is asked for (NULL: any)? */
+bool paper_plan_has(const struct run *run, const struct family *f, const char **isa);
+/* Is the format asked for, or one of those that are measured unless others are? */
+bool paper_plan_wants(const struct config *c, const struct family *f);
+/* ns of one sample, and of building the model. */
+double paper_plan_predict(const struct rates *rates, const struct pass_spec *spec,
+                          const struct pass_test *test);
+double paper_plan_build(const struct rates *rates, const struct pass_spec *spec);
 /* A line for each model and format. */
 void paper_plan_print(const struct run *run, const struct paper_plan *plan,
                       const struct rates *rates);

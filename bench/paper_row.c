@@ -44,6 +44,10 @@ json_t *paper_row_new(const struct paper_row *r)
     json_object_set_new(row, "sd_within", json_null());
     json_object_set_new(row, "sd_between", json_null());
     json_object_set_new(row, "flagged", json_null());
+    json_object_set_new(row, "budget_bytes", json_null());
+    json_object_set_new(row, "batch_bytes", json_null());
+    json_object_set_new(row, "next_batch_bytes", json_null());
+    json_object_set_new(row, "rss_peak_bytes", json_null());
     json_object_set_new(row, "how", json_string(r->provenance));
     json_object_set_new(row, "note", json_string(r->note));
     return row;

@@ -17,6 +17,7 @@
 #include "bench/paper_sparsity.h"
 #include "bench/report_lines.h"
 #include "bench/rows.h"
+#include "bench/table3_rows.h"
 #include "harness/store.h"
 #include "kernels/kernel.h"
 #include "model/model.h"
@@ -363,6 +364,8 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
         add_tokens(rows, db, run, s->name, "decode");
         add_tokens(rows, db, run, s->name, "prefill");
     }
+    if (wanted(only, "table3"))
+        table3_rows(rows, db, run);
     if (table1 || fig2) {
         paper_depth_rows(rows, db, run);
         paper_memory_rows(rows, db, run);
@@ -414,6 +417,10 @@ static const struct column row_columns[] = {
     { "base_paper", "base_paper", "%g" },
     { "verdict", "verdict", "%s" },
     { "verdict_paper", "verdict_paper", "%s" },
+    { "budget_bytes", "budget_bytes", "%.0f" },
+    { "batch_bytes", "batch_bytes", "%.0f" },
+    { "next_batch_bytes", "next_batch_bytes", "%.0f" },
+    { "rss_peak_bytes", "rss_peak_bytes", "%.0f" },
     { "how", "how", "%s" },
     { "note", "note", "%s" },
     { "machine", "machine", "%s" },

@@ -14,6 +14,7 @@
 #include "bench/paper_sparsity.h"
 #include "bench/roofline.h"
 #include "bench/rows.h"
+#include "bench/table3_rows.h"
 #include "kernels/kernel.h"
 #include "model/model.h"
 
@@ -58,6 +59,19 @@ static const json_t *pick(const json_t *rows, const char *item, const char *size
             return row;
     }
     return NULL;
+}
+
+static bool has(const json_t *rows, const char *item)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!strcmp(json_string_value(json_object_get(row, "item")), item))
+            return true;
+    }
+    return false;
 }
 
 static void copy(json_t *to, const char *name, const json_t *from, const char *member)
@@ -239,6 +253,7 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
 {
     char machine[200], build[200], notes[NOTES_MAX];
     const bool table1 = pick(rows, "table1", "3B", "f16", "latency_ms") != NULL;
+    const bool sizes = has(rows, "table1") || has(rows, "fig2");
     const char *why = absent_why(rows, "energy", "cpu");
 
     rows_machine_build(db, run, machine, build);
@@ -261,6 +276,10 @@ int paper_tables_write(struct outputs *o, sqlite3 *db, int64_t run, const json_t
     if (!error)
         error = write_sizes(o, db, run, rows, "fig2", "Figure 2: memory and latency against size",
                             table1 ? NULL : notes);
+    if (!error) {
+        snprintf(notes, sizeof notes, "Here: %s; %s. ", machine, build);
+        error = table3_tables(o, rows, sizes ? "" : notes);
+    }
     if (!error)
         error = paper_depth_table(o, rows);
     if (!error)

@@ -25,7 +25,8 @@ struct session_plan pass_session(const struct pass_spec *spec, const struct pass
 
     for (int i = 0; i < count; i++) {
         const struct pass_test *t = &tests[i];
-        const int positions = t->n_depth + t->n_prompt + t->n_gen;
+        const int needed = t->n_depth + t->n_prompt + t->n_gen;
+        const int positions = t->positions > needed ? t->positions : needed;
         const int prompt = t->n_prompt < t->batch ? t->n_prompt : t->batch;
         const int tokens = t->n_gen ? t->parallel : prompt;
         plan.sequences = t->parallel > plan.sequences ? t->parallel : plan.sequences;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "bench/child.h"
 #include "bench/profile.h"
+#include "bench/table3_values.h"
 #include "bench/verify.h"
 
 enum { ROOF_PASSES = 8 };
@@ -104,19 +105,34 @@ static int check_kernels(struct loaded *l, uint64_t seed)
     return error;
 }
 
-/* Every test once, so that all of the memory is touched and its peak can be read. Its time is not a
- * sample. A cycled model's peak means nothing, and its prompts are long: it goes without. */
+/* What the cache holds before the test. A cache that is to be full is filled once: it may be most
+ * of the memory. */
+static void fill(struct loaded *l, const struct pass_test *test, uint64_t seed)
+{
+    bool there = test->positions > 0;
+
+    for (int i = 0; i < l->session->plan.sequences; i++)
+        there &= l->session->length[i] >= test->n_depth;
+    if (!there && test->n_depth)
+        session_fill(l->session, test->positions ? test->positions : test->n_depth, seed);
+}
+
+/* Every prompt once, and the steps of a batch that the whole cache is for, so that all of the
+ * memory is touched and its peak can be read. Their time is not a sample. A cycled model's peak
+ * means nothing, and its prompts are long: it goes without. */
 static int touch(struct loaded *l, const struct pass_test *tests, int count)
 {
     int error = 0;
 
     for (int i = 0; i < count && !error; i++) {
         l->test = &tests[i];
-        session_rewind(l->session, 0);
-        if (tests[i].n_depth)
-            session_fill(l->session, tests[i].n_depth, l->random);
+        if (!tests[i].positions)
+            session_rewind(l->session, 0);
+        fill(l, &tests[i], l->random);
         if (tests[i].n_prompt && l->spec->resident == l->spec->shape->layers)
             error = run_prompt(l);
+        else if (tests[i].positions && tests[i].parallel == l->session->plan.sequences)
+            error = run_steps(l);
     }
     return error;
 }
@@ -233,7 +249,7 @@ static void store_footprint(struct run *run, int64_t cell, const struct loaded *
     run_derived(run, cell, "weights_bytes", (double)m->weights_bytes, "B",
                 "sum over the shape: linear layers, embedding, head, norms, scales");
     run_derived(run, cell, "kv_bytes", (double)kv, "B",
-                "parallel * (n_depth + n_prompt + n_gen) * bytes of a position, rounded up");
+                "parallel * positions of a sequence * bytes of a position, rounded up");
     run_derived(run, cell, "scratch_bytes", (double)scratch, "B",
                 "sum over the shape: activations of a pass, for the most tokens and all threads");
     run_derived(run, cell, "session_kv_bytes", (double)l->session->kv_bytes, "B",
@@ -285,18 +301,33 @@ static void profile_test(struct run *run, const struct workload *workloads, cons
                       provenance_of(((const struct loaded *)workloads[i].arg)->spec));
 }
 
-/* The cells of a block: of each test the ceilings' (0: not measured), then one for each spec. */
+/* The cells of a block: of each test the ceilings' (0: not measured), then one for each spec; that
+ * which compares KV caches (0: none). */
 struct cells {
     int64_t roof[PASS_TESTS_MAX][ROOF_METRICS];
     int64_t model[PASS_TESTS_MAX][PASS_SPECS_MAX];
+    int64_t compare;
 };
 
-/* Decode is held against the memory alone, a prompt also against the peak of its multiply-adds. */
+/* A cell that the plan has left out says so. */
+static void leave_out(struct run *run, const struct pass_block *b, int t, int s, int64_t cell)
+{
+    char reason[120];
+
+    if (b->tests[t].repetitions || run->broken || !run_cell_open(run, cell, 0))
+        return;
+    snprintf(reason, sizeof reason, "left out for want of time: predicted %.1f s a sample",
+             (double)b->predicted_ns[t][s] * 1e-9);
+    run_status(run, cell, "skipped", reason);
+}
+
+/* Decode of one sequence is held against the memory alone, others and prompts also against the peak
+ * of their multiply-adds. */
 static bool meets(const struct pass_block *b, int t, enum roof_metric metric)
 {
     bool any = metric == ROOF_READ;
 
-    for (int s = 0; s < b->spec_count && !b->tests[t].n_gen; s++)
+    for (int s = 0; s < b->spec_count && (b->tests[t].n_prompt || b->tests[t].parallel > 1); s++)
         any |= roof_metric_of(b->specs[s].family) == metric;
     return any;
 }
@@ -315,10 +346,13 @@ static void add_cells(struct run *run, struct roof *roof, const struct pass_bloc
         for (int s = 0; s < b->spec_count && !run->broken; s++) {
             cells->model[t][s] = pass_cell(run, &b->specs[s], &b->tests[t], threads,
                                            b->predicted_ns[t][s], partner, b->item);
+            leave_out(run, b, t, s, cells->model[t][s]);
             if (!partner)
                 partner = cells->model[t][s]; /* no roof: the first cell stands for the rounds */
         }
     }
+    if (b->compare_tokens && !run->broken)
+        cells->compare = table3_compare_cell(run, b, threads);
 }
 
 static bool has_left(struct run *run, const struct pass_block *b, const struct cells *cells, int s)
@@ -326,7 +360,7 @@ static bool has_left(struct run *run, const struct pass_block *b, const struct c
     for (int t = 0; t < b->test_count; t++)
         if (run_cell_open(run, cells->model[t][s], b->tests[t].repetitions))
             return true;
-    return false;
+    return cells->compare && run_cell_open(run, cells->compare, 0);
 }
 
 /* Of the cells of spec s that have no status yet. */
@@ -336,6 +370,8 @@ static void set_left(struct run *run, const struct pass_block *b, const struct c
     for (int t = 0; t < b->test_count && !run->broken; t++)
         if (run_cell_open(run, cells->model[t][s], b->tests[t].repetitions))
             run_status(run, cells->model[t][s], status, reason);
+    if (cells->compare && !run->broken && run_cell_open(run, cells->compare, 0))
+        run_status(run, cells->compare, status, reason);
 }
 
 void pass_skip(struct run *run, const struct pass_block *b, int threads, const char *reason)
@@ -376,8 +412,7 @@ static void measure_test(struct run *run, struct roof *roof, const struct pass_b
                  test->parallel);
         l->session->experts_read = l->session->layers_run = 0;
         store_footprint(run, cell, l);
-        if (test->n_depth)
-            session_fill(l->session, test->n_depth, run->config->seed);
+        fill(l, test, run->config->seed);
         cells[n] = cell;
         workloads[n++] = (struct workload){ .name = l->region,
                                             .run = test->n_gen ? run_steps : run_prompt,
@@ -409,6 +444,8 @@ static void load_all(struct run *run, const struct pass_block *b, const struct c
     int64_t left = run_memory(run);
     char reason[200];
 
+    if (b->budget_bytes && b->budget_bytes < left)
+        left = b->budget_bytes;
     for (int s = 0; s < b->spec_count && !run->broken; s++) {
         const int64_t bytes = pass_bytes(&b->specs[s], b->tests, b->test_count, threads);
         models[s] = (struct loaded){ .model = NULL };
@@ -438,12 +475,20 @@ void pass_measure(struct run *run, struct roof *roof, const struct pass_block *b
         roof->passes = ROOF_PASSES;
     add_cells(run, roof, b, threads_count(run->pool), &cells);
     load_all(run, b, &cells, models);
+    for (int s = 0; s < b->spec_count && b->budget_bytes && !run->broken; s++)
+        table3_store_batch(run, b, s, cells.model[0][s], models[s].model != NULL);
     for (int i = 0; i < b->test_count && !run->broken; i++) {
         const struct pass_test *t = &b->tests[i];
-        run_progress(run, "%s: %s of %d tokens", b->specs[0].shape->name,
-                     t->n_gen ? "decode" : "prefill", t->n_gen ? t->n_gen : t->n_prompt);
+        run_progress(run, "%s: %s of %d tokens, %d at once", b->specs[0].shape->name,
+                     t->n_gen ? "decode" : "prefill", t->n_gen ? t->n_gen : t->n_prompt,
+                     t->parallel);
         measure_test(run, roof, b, i, &cells, models);
     }
-    for (int i = 0; i < b->spec_count; i++)
+    for (int i = 0; i < b->spec_count; i++) {
+        session_close(models[i].session); /* a large one leaves no room for another */
+        models[i].session = NULL;
+        if (cells.compare && models[i].model && !run->broken)
+            table3_compare(run, b, models[i].model, cells.compare);
         unload(&models[i]);
+    }
 }

@@ -30,7 +30,8 @@ struct pass_test {
     int n_prompt, n_gen, n_depth;
     int batch; /* tokens of a forward pass at most */
     int parallel;
-    int repetitions, warmup_min, warmup_max;
+    int positions; /* of each sequence in the cache, all of them filled; 0: what the test needs */
+    int repetitions, warmup_min, warmup_max; /* repetitions 0: left out of the plan */
 };
 
 /* The session that all of these tests need. */
@@ -71,6 +72,9 @@ struct pass_block {
     int64_t build_ns[PASS_SPECS_MAX];                     /* predicted; 0: not known */
     int64_t predicted_ns[PASS_TESTS_MAX][PASS_SPECS_MAX]; /* of a sample */
     const char *item;                                     /* of the cells, or NULL */
+    int64_t budget_bytes; /* Table 3: test 0 is the largest batch within it; 0: another item */
+    int compare_tokens;   /* Table 3: the prompt that tells KV caches apart; 0: none */
+    int64_t compare_ns;   /* predicted, of that */
 };
 
 /* Builds all specs that have something left to do, checks their kernels, and measures test after

@@ -53,6 +53,8 @@ static void write_line(FILE *stream, const json_t *line, const struct report_pai
     fputs(model && !strcmp(model, "b158") ? "BitNet b1.58" : "LLaMA LLM", stream);
     fputs(" (", stream);
     tex_text(stream, json_string_value(json_object_get(line, "format")));
+    if (!strcmp(json_string_value(json_object_get(line, "variant")), "kv-i8"))
+        fputs(", int8 KV cache", stream);
     fputs(") & ", stream);
     tex_text(stream, size);
     for (int m = 0; m < 2 && pair->metric[m]; m++) {

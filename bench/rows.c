@@ -420,7 +420,7 @@ static json_t *model_row(sqlite3 *db, sqlite3_stmt *cell, const char *machine, c
     static const char *const names[] = {
         "model",           "format", "isa",      "phase",   "n_prompt", "n_gen",
         "n_depth",         "batch",  "parallel", "threads", "status",   "provenance",
-        "layers_resident", "layers", "kv",       "head",    NULL
+        "layers_resident", "layers", "kv",       "head",    "item",     NULL
     };
     static const char *const values[] = { "weights_bytes",    "kv_bytes",        "scratch_bytes",
                                           "rss_peak_bytes",   "zero_share",      "experts_read",

@@ -183,17 +183,36 @@ static void fill_row(const struct session *s, void *cache, float *scale, size_t 
         scale[row] = 0.5f / 127;
 }
 
-void session_fill(struct session *s, int length, uint64_t seed)
-{
-    const size_t rows = cache_rows(s->model->shape, &s->plan),
-                 positions = (size_t)s->plan.positions;
-    uint64_t x = seed | 1;
+struct fill {
+    struct session *s;
+    int length;
+    uint64_t seed;
+};
 
-    for (size_t head = 0; head < rows; head += positions)
-        for (size_t row = head; row < head + (size_t)length; row++) {
+/* Heads of all layers and sequences, one after another; each has values of its own. */
+static void fill_share(void *arg, int index, int count)
+{
+    const struct fill *job = arg;
+    const struct session *s = job->s;
+    const size_t positions = (size_t)s->plan.positions;
+    const int heads = (int)(cache_rows(s->model->shape, &s->plan) / positions);
+    const struct range share = threads_share(heads, 1, index, count);
+
+    for (int head = share.first; head < share.last; head++) {
+        uint64_t x = (job->seed + (uint64_t)head * 0x9e3779b97f4a7c15u) | 1;
+        for (size_t row = (size_t)head * positions;
+             row < (size_t)head * positions + (size_t)job->length; row++) {
             fill_row(s, s->k, s->k_scale, row, &x);
             fill_row(s, s->v, s->v_scale, row, &x);
         }
+    }
+}
+
+void session_fill(struct session *s, int length, uint64_t seed)
+{
+    struct fill job = { s, length, seed };
+
+    threads_run(s->pool, fill_share, &job);
     for (int i = 0; i < s->plan.sequences; i++)
         s->length[i] = length;
 }

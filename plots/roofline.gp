@@ -47,7 +47,7 @@ set xlabel "operations per byte that must be read (a multiply-add is two)" textc
 eval titled("Gop/s")
 set key at graph 1.02, 1 left top
 foot = "Sloping: the most that was read, ".sprintf("%.1f", read_max)." GB/s; level: the peak of each ".\
-    "format's multiply-adds.\nPoints are medians with 95% intervals, one a model; hollow:".\
+    "format's multiply-adds.\nPoints are medians with 95% intervals, one a pass; hollow:".\
     (hows eq "" ? " none here." : hows.".")
 @noted
 bound(i, x) = read_max * x < peak[i] ? read_max * x : peak[i]

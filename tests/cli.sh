@@ -307,7 +307,6 @@ run paper -m 700M -f ternary2 -r 1 --mem 100M -o json --only table1 --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" note ours metric >table 2>>"$err" &&
     grep -q "skipped: [0-9]* bytes are needed.*null.latency_ms" table
 ok "a model that does not even fit in part is skipped, with the bytes" $?
-refused "an item that is not measured yet" "table3" paper --only table3 --db "$db"
 
 run paper -m dummy-125M -f f16,ternary2 -r 1 --only fig2 -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" item variant size format metric paper provenance >table 2>>"$err" &&
