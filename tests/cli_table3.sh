@@ -4,6 +4,7 @@
 # the database reader (sql.c).
 set -u
 . "$(dirname "$0")/tap.sh"
+own_cpu
 program=$(realpath "$1")
 rows=$(realpath "$2")
 sql=$(realpath "$3")
