@@ -8,7 +8,7 @@
 #include "bench/metrics.h"
 #include "bench/rows.h"
 
-enum { COLUMNS_MAX = 32, NOTES_MAX = 4000 };
+enum { COLUMNS_MAX = 32, WANTED = 7, NOTES_MAX = 4000 };
 
 /* ---- members ---- */
 
@@ -126,18 +126,21 @@ static void add_reasons(char *text, size_t size, const json_t *rows)
 int energy_rows(struct outputs *outputs, const json_t *rows, const struct column *columns,
                 const char *notes, const char *title, const char *per)
 {
-    static const struct column wanted[] = { { "ipc", "IPC", "%.2f" },
-                                            { "bytes_per_cycle", "B/cycle", "%.2f" },
-                                            { "mean_power_w", "W", "%.1f" },
-                                            { "pj_per_weight", "pJ/weight", "%.2f" },
-                                            { NULL, NULL, NULL } };
+    static const struct column wanted[WANTED + 1] = { { "ipc", "IPC", "%.2f" },
+                                                      { "bytes_per_cycle", "B/cycle", "%.2f" },
+                                                      { "dram_gbps", "DRAM GB/s", "%.2f" },
+                                                      { "mean_power_w", "W", "%.1f" },
+                                                      { "pj_per_weight", "pJ/weight", "%.2f" },
+                                                      { "pj_per_byte", "pJ/B", "%.1f" },
+                                                      { "edp", "J s", "%.3g" },
+                                                      { NULL, NULL, NULL } };
     struct column all[COLUMNS_MAX + 1] = { { NULL, NULL, NULL } };
     char text[NOTES_MAX], joules[80];
     json_t *table = json_array(), *row;
     size_t i;
     int n = 0, error;
 
-    for (; columns[n].title && n < COLUMNS_MAX - 5; n++)
+    for (; columns[n].title && n < COLUMNS_MAX - WANTED - 1; n++)
         all[n] = columns[n];
     for (const struct column *c = wanted; c->title; c++)
         if (any_row_has(rows, c->member))
