@@ -113,6 +113,7 @@ int child_run(struct run *run, int position, struct child_end *end)
         goto out;
     }
     watch->deadline_ns = run->deadline_ns;
+    watch->end_ns = run->end_ns;
     watch->spec = -1;
     const pid_t pid = fork();
     if (pid == 0)

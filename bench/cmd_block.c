@@ -87,6 +87,7 @@ int cmd_block(int argc, char **argv)
         return run_close_block(&run);
     }
     run.deadline_ns = run.watch->deadline_ns;
+    run.end_ns = run.watch->end_ns;
     run.block = place.block;
     run.invocation = place.invocation;
     run.process = place.process;

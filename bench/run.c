@@ -55,12 +55,15 @@ int run_refuse(const char *command, const char *format, ...)
 void run_progress(const struct run *run, const char *format, ...)
 {
     const bool terminal = isatty(STDERR_FILENO);
+    const int64_t left_ns = run->end_ns ? run->end_ns - clock_ns() : 0;
     va_list args;
 
     fprintf(stderr, "%s%s: ", terminal ? "\r\033[K" : "", run->command);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
+    if (left_ns > 0)
+        fprintf(stderr, ": about %.1f minutes left", (double)left_ns / 60e9);
     if (!terminal)
         fputc('\n', stderr);
     fflush(stderr);

@@ -26,6 +26,7 @@ enum { RUN_WORKLOADS_MAX = 512 };
 /* What a block's process tells the one that watches it: in memory that both have mapped. */
 struct watch {
     volatile int64_t deadline_ns;        /* as of struct run */
+    volatile int64_t end_ns;             /* the same */
     volatile int64_t since_ns, limit_ns; /* of the step under way; limit 0: none */
     volatile int64_t cell;               /* that it is of; 0: of none */
     volatile int spec;                   /* or the model that is being built; -1: none */
@@ -50,6 +51,7 @@ struct run {
     struct threads *pool;  /* of the last run_threads */
     int64_t id;            /* of the run's row */
     int64_t deadline_ns;   /* clock_ns after which no new round begins; 0: none */
+    int64_t end_ns;        /* clock_ns when all of it should be done; 0: not known */
     int block, invocation; /* of the plan, that its cells are of; block 0: none */
     int process;           /* of this run's, for its samples */
     int64_t last_cell;     /* of the block, that run_cell has given */
@@ -76,7 +78,8 @@ int run_close(struct run *run);
 
 /* One line on stderr: "tritbench COMMAND: ...". Returns 2. */
 int run_refuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A line of progress on stderr; on a terminal it replaces the last one. */
+/* A line of progress on stderr, with the time that is left where it is known; on a terminal it
+ * replaces the last one. */
 void run_progress(const struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

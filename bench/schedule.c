@@ -229,32 +229,40 @@ int64_t schedule_spent_ns(struct run *run)
 
 /* ---- progress ---- */
 
-/* What is left takes as much longer than predicted as what is done has. */
-static void announce(struct run *run, const struct turn *turn)
+/* What is left takes as much longer than predicted as what is done has; where no times are
+ * predicted, as long by its bytes. 0: not known. */
+static int64_t time_left_ns(struct run *run)
 {
     static const char costs[] =
-        "SELECT coalesce(sum(predicted_ns), 0) FROM plan WHERE run = ?1 AND kind = 'model' AND "
-        "CASE ?2 WHEN 0 THEN state NOT IN ('done', 'failed') ELSE state IN ('done', 'failed') END";
+        "SELECT coalesce(sum(coalesce(predicted_ns, predicted_bytes)), 0) FROM plan WHERE run = ?1 "
+        "AND kind = 'model' AND (state IN ('done', 'failed')) = ?2";
     const double left = (double)number(run, costs, 0), done = (double)number(run, costs, 1);
     const double took =
         (double)number(run,
                        "SELECT coalesce(sum(time_ns), 0) FROM plan WHERE run = ?1 AND kind = "
                        "'model' AND state IN ('done', 'failed')",
                        0);
+    const bool predicted =
+        number(run, "SELECT count(predicted_ns) FROM plan WHERE run = ?1 AND kind = 'model'", 0);
+
+    return (int64_t)(done > 0 ? left * took / done : predicted ? left : 0);
+}
+
+static void announce(struct run *run, const struct turn *turn)
+{
     const struct pass_block *b = &turn->what.passes;
     const int count = schedule_count(run);
-    char formats[FORMATS_MAX], time[60] = "";
+    const int64_t left_ns = time_left_ns(run);
+    char formats[FORMATS_MAX];
 
     if (!strcmp(turn->what.kind, "roof")) {
         run_progress(run, "block 1: the roof");
         return;
     }
     formats_of(b, formats, sizeof formats);
-    if (left > 0)
-        snprintf(time, sizeof time, ": about %.1f minutes left",
-                 left * (done > 0 ? took / done : 1) / 60e9);
-    run_progress(run, "block %d of %d: %s %s%s", turn->position + 1, count, b->specs[0].shape->name,
-                 formats, time);
+    run->end_ns = left_ns ? clock_ns() + left_ns : 0;
+    run_progress(run, "block %d of %d: %s %s", turn->position + 1, count, b->specs[0].shape->name,
+                 formats);
 }
 
 /* ---- a block ---- */
@@ -409,4 +417,5 @@ void schedule_go(struct run *run, int count, schedule_fn *adjust, void *arg)
             ;
         run->block = turn.block;
     }
+    run->end_ns = 0;
 }

@@ -43,6 +43,8 @@ whole() { # database: is it intact?
 paper plain.db
 [ $? -eq 0 ] && cells plain.db >expected && [ "$(grep -c '^model' expected)" -eq 4 ]
 ok "a run in blocks" $?
+grep -q "block 2 of 2: dummy-125M i8,ternary2: about [0-9.]* minutes left" err
+ok "it says how long it will take" $?
 [ "$("$sql" plain.db "SELECT group_concat(state) FROM plan")" = "done,done" ]
 ok "its plan is done" $?
 [ "$("$sql" plain.db "SELECT count(DISTINCT process) FROM sample")" -eq 2 ]
