@@ -18,7 +18,7 @@ struct points {
     int count, cycled, threads, layers; /* layers: of the size that reads least */
     const char *name[SIZES_MAX];
     bool whole[SIZES_MAX];
-    double gb[SIZES_MAX], weight[SIZES_MAX];
+    double gb[SIZES_MAX], weight[SIZES_MAX], least_gb;
     struct paper_times ms[SIZES_MAX];
     double roof[SIZES_MAX]; /* GB/s, of the same rounds */
     int roofs;
@@ -33,8 +33,10 @@ static void add_point(struct points *p, sqlite3 *db, const char *name, const str
 
     if (!c->n || i == SIZES_MAX)
         return;
-    if (!i || gb < p->gb[0]) /* shapes are in the order of their size, or nearly */
+    if (!i || gb < p->least_gb) {
+        p->least_gb = gb;
         p->layers = c->layers;
+    }
     p->gb[i] = gb;
     p->name[i] = name;
     p->whole[i] = strcmp(c->provenance, "cycled") != 0;
@@ -176,14 +178,12 @@ static void add_curve(json_t *rows, const struct points *p)
 {
     const struct line l = line_of(p);
     const double roof = p->roofs ? stats_median(p->roof, p->roofs) : NAN;
-    double least = p->gb[0], most = p->gb[0];
+    double most = p->least_gb;
 
-    for (int i = 0; i < p->count; i++) {
-        least = fmin(least, p->gb[i]);
+    for (int i = 0; i < p->count; i++)
         most = fmax(most, p->gb[i]);
-    }
     for (int i = 0; i <= CURVE; i++) {
-        const double gb = least * pow(most / least, (double)i / CURVE);
+        const double gb = p->least_gb * pow(most / p->least_gb, (double)i / CURVE);
         const struct paper_times fitted = { l.slope * gb + l.intercept, NAN, NAN };
         const struct paper_times bound = { 1e3 * gb / roof, NAN, NAN };
         if (!isnan(l.slope))
@@ -264,7 +264,8 @@ int paper_fit_table(struct outputs *o, const json_t *rows)
                   "scatter in proportion to themselves; intervals are Student's. `GB/s` is 1 / a, "
                   "`of roof` that by the read-only bandwidth of the same rounds. `b` is what the "
                   "bytes do not explain: norms, quantiser, rotation, attention, and threads that "
-                  "meet after each matrix; `us/layer` is b by the layers of the smallest size.")
+                  "meet after each matrix; `us/layer` is b by the layers of the smallest size. "
+                  "Where the interval of b holds 0, b cannot be told from nothing.")
             : 0;
     json_decref(lines);
     return error;
