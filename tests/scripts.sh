@@ -59,6 +59,15 @@ plant
 echo 'int a;' >"$tree/bench/a.c"
 finds check-style "licence" "check-style: no licence line"
 
+# ---- what wraps every test ----
+
+[ "$("$root/tests/skips.sh" printf 'not ok 2 # SKIP of_this\nnot ok 3 - SKIP it\n')" = 'ok 2 - of_this # SKIP
+not ok 3 - SKIP it' ]
+ok "skips.sh: a skipped case is no failure, another one stays one" $?
+"$root/tests/skips.sh" sh -c 'exit 7'
+[ $? -eq 7 ]
+ok "skips.sh: the test's exit status is its own" $?
+
 # ---- README's table ----
 
 cp "$root/README.md" "$tree/README.md"
