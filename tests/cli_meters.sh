@@ -37,14 +37,10 @@ live() { # kind, seconds, options
 }
 # How late the writer was at most, in ms, goes to $late.
 ended() {
-    wait "$writer"
-    writer=
-    late=$(cat late)
-}
-killed() {
     kill "$writer" 2>/dev/null
     wait "$writer" 2>/dev/null
     writer=
+    late=$(cat late)
 }
 
 # ---- doctor ----
@@ -71,7 +67,7 @@ rows_are() { # name, beginning
 }
 
 ms='updates every [0-9.]* ms (95% within [0-9.]*, all within [0-9.]*)'
-live client 3
+live client 60
 doctor client energy
 rows_are "doctor, client: parts, platform and copy of a package" powercap <<END
 powercap|ok|5 of 5 channels count
@@ -90,8 +86,8 @@ END
 rows_are "doctor, client: the total, its provenance and its windows" total <<END
 total|ok|powercap: package-0; fixture; windows of [1-9][0-9.]* s and more, aligned
 END
-killed
-live server 3
+ended
+live server 60
 doctor server energy
 rows_are "doctor, two sockets with DRAM" powercap <<END
 powercap|ok|4 of 4
@@ -100,9 +96,9 @@ powercap: package-0/dram|ok|DRAM; $ms; wraps after 65713 J
 powercap: package-1|ok|package; $ms
 powercap: package-1/dram|ok|DRAM; $ms
 END
-killed
+ended
 for tree in server-psys-first spr; do
-    live $tree 3
+    live $tree 60
     doctor $tree energy
     rows_are "doctor, $tree: psys is zone 0 and no package" powercap <<END
 powercap|ok|[45] of 5
@@ -112,9 +108,9 @@ powercap: package-0/dram|ok|DRAM, within psys; $ms; wraps after 65713 J
 powercap: package-1|ok|package, within psys
 powercap: package-1/dram|ok|DRAM, within psys
 END
-    killed
+    ended
 done
-live multi-die 3
+live multi-die 60
 doctor multi-die energy
 rows_are "doctor, dies" total <<END
 powercap: package-0-die-0|ok|package
@@ -122,15 +118,15 @@ powercap: package-0-die-1/dram|ok|DRAM
 perf: package-0-die-1/dram|skipped
 total|ok|powercap: package-0-die-0+package-0-die-1+package-0-die-0/dram+package-0-die-1/dram
 END
-killed
-live zen 3
+ended
+live zen 60
 doctor zen energy
 rows_are "doctor, Zen: one core is not all of them" powercap <<END
 powercap|ok|2 of 2
 powercap: package-0|ok|package; $ms; wraps after 65532.6 J
 powercap: package-0/core-of-first-cpu|ok|part of package-0
 END
-killed
+ended
 
 "$fixture" "$dir/frozen" zen
 doctor frozen energy
@@ -283,7 +279,7 @@ too_late() {
     awk -v late="$late" 'BEGIN { exit !(late > 5) }'
 }
 for try in 1 2 3; do
-    live server 13
+    live server 60
     selftest server
     ended
     [ $code -ne 0 ] && too_late || break
@@ -323,9 +319,9 @@ grep -q "^page faults of 1000 pages, powercap, 1, 1$" last
 ok "a certificate has its checks, routes, date and CPU" $?
 
 # What it is a certificate of: runs below a root, and of nothing on the machine.
-live server 6
+live server 60
 run kernel --shape 64x64 -f i8 -t 1 -r 1 --idle 0 --energy-windows 1 --sysroot server --db "$db" -o json
-killed
+ended
 ask "SELECT (SELECT certificate FROM run ORDER BY id DESC LIMIT 1) =
     (SELECT id FROM certificate ORDER BY id DESC LIMIT 1) AND
     (SELECT passed FROM certificate ORDER BY id DESC LIMIT 1)"
@@ -338,9 +334,9 @@ ok "a fixture's certificate is of no run on the machine" $?
 
 # A meter outside that shows less than the packages and DRAM of it; and 40 J that nobody drew, every
 # 1.7 s: one second has them, and another has not.
-live server 13 65 40 1700
+live server 60 65 40 1700
 selftest server --meter-cmd "$fixture meter 100000 1 100"
-killed
+ended
 [ $code -eq 1 ] && grep -q "^meter outside against the package|fail|full load: outside [0-9.]* W, powercap 1[0-9.]* W" table
 ok "selftest: a meter outside cannot show less than the packages" $?
 [ $code -eq 1 ] && grep -q "^repeatability|fail" table

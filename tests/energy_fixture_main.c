@@ -2,9 +2,10 @@
  *
  * energy_fixture ROOT KIND [SECONDS [WATTS [JUMP MS]]]
  *     makes a tree; then lets its counters advance, with JUMP joules on top every MS milliseconds,
- *     and prints how late the latest update was, in ms
+ *     and after SECONDS, or SIGTERM, prints how late the latest update was, in ms
  * energy_fixture meter LINES MS WATTS [LAST]    prints lines of a meter: a power every MS
  *                                               milliseconds, at the end the line LAST */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,14 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static volatile sig_atomic_t told;
+
+static void on_term(int signal)
+{
+    (void)signal;
+    told = 1;
+}
+
 /* jump_j 0: none. */
 static int advance(const char *root, double seconds, double watts, double jump_j, int every_ms)
 {
@@ -49,12 +58,12 @@ static int advance(const char *root, double seconds, double watts, double jump_j
 
     if (error)
         return error;
-    while (now_ns() < end_ns) {
+    while (!told && now_ns() < end_ns) {
         pause_ns((int64_t)every_ms * 1000000);
         if (jump_j > 0)
             energy_writer_jump(writer, jump_j);
     }
-    printf("%.3f\n", 1e3 * energy_writer_gap_s(writer, start_ns, end_ns));
+    printf("%.3f\n", 1e3 * energy_writer_gap_s(writer, start_ns, now_ns()));
     energy_writer_stop(writer);
     return 0;
 }
@@ -69,6 +78,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "energy_fixture: ROOT KIND [SECONDS [WATTS [JUMP MS]]]\n");
         return 2;
     }
+    sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
     error = energy_fixture_make(argv[1], argv[2]);
     if (!error && argc > 3)
         error = advance(argv[1], atof(argv[3]), argc > 4 ? atof(argv[4]) : 65,
