@@ -104,16 +104,20 @@ static void add_row(json_t *rows, const struct points *p, const struct fitted *f
     json_array_append_new(rows, row);
 }
 
+/* Can b be told from nothing? */
+static bool told(const struct line *l)
+{
+    return l->intercept_low > 0 || l->intercept_high < 0;
+}
+
 /* What is left of a token's time where no byte is read: it is there for every layer of even the
  * smallest model. */
 static void explain(char *note, size_t size, const struct points *p, const struct line *l)
 {
-    const bool told = l->intercept_low > 0 || l->intercept_high < 0;
-
     snprintf(note, size,
              "time that the bytes do not explain: norms, quantiser, rotation, attention, threads "
              "that meet after each matrix; the smallest size has %d layers%s",
-             p->layers, told ? "" : "; its interval holds 0: it cannot be told from nothing");
+             p->layers, told(l) ? "" : "; its interval holds 0: it cannot be told from nothing");
 }
 
 static void add_fit(json_t *rows, const struct points *p)
@@ -121,7 +125,8 @@ static void add_fit(json_t *rows, const struct points *p)
     static const char slope[] = "ms = a GB + b by least squares, each size weighing 1 / GB^2";
     const struct line l = line_of(p);
     const double roof = p->roofs ? stats_median(p->roof, p->roofs) : NAN;
-    const double us = 1e3 / p->layers, most = l.slope_low > 0 ? 1e3 / l.slope_low : NAN;
+    const double us = told(&l) ? 1e3 / p->layers : NAN,
+                 most = l.slope_low > 0 ? 1e3 / l.slope_low : NAN;
     char few[80], note[240];
 
     explain(note, sizeof note, p, &l);
@@ -136,7 +141,10 @@ static void add_fit(json_t *rows, const struct points *p)
                         : "by the read-only roof, the median over the sizes' rounds",
           1e3 / l.slope / roof, 1e3 / l.slope_high / roof, most / roof },
         { "intercept_ms", line ? note : few, l.intercept, l.intercept_low, l.intercept_high },
-        { "us_per_layer", line ? "intercept_ms by the layers of the smallest size" : few,
+        { "us_per_layer",
+          !line      ? few
+          : told(&l) ? "intercept_ms by the layers of the smallest size"
+                     : "the intercept cannot be told from nothing",
           l.intercept * us, l.intercept_low * us, l.intercept_high * us },
         { "residual_percent", line ? "standard deviation of the sizes from the line, of a GB" : few,
           100 * l.residual / l.slope, NAN, NAN },
@@ -265,7 +273,8 @@ int paper_fit_table(struct outputs *o, const json_t *rows)
                   "`of roof` that by the read-only bandwidth of the same rounds. `b` is what the "
                   "bytes do not explain: norms, quantiser, rotation, attention, and threads that "
                   "meet after each matrix; `us/layer` is b by the layers of the smallest size. "
-                  "Where the interval of b holds 0, b cannot be told from nothing.")
+                  "Where the interval of b holds 0, b cannot be told from nothing, and there is no "
+                  "`us/layer`.")
             : 0;
     json_decref(lines);
     return error;

@@ -173,6 +173,10 @@ static void a_line_goes_through_all_sizes(void **state)
             assert_true(number(slope, "ours") > 1.01 * s->ms_per_gb);
             assert_true(number(slope, "ours") < 1.03 * s->ms_per_gb);
             assert_true(number(slope, "ci_low") < s->ms_per_gb);
+            assert_true(number(rest, "ci_low") < 0 && number(rest, "ci_high") > 0);
+            rest = row_of(rows, "", s->format, "us_per_layer", NULL, 0);
+            assert_true(isnan(number(rest, "ours"))); /* of what may be nothing */
+            assert_string_equal(text(rest, "note"), "the intercept cannot be told from nothing");
             continue;
         }
         /* Times are whole nanoseconds. */
