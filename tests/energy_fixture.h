@@ -36,8 +36,6 @@ struct energy_writer;
 int energy_writer_start(struct energy_writer **writer, const char *root, double watts,
                         int64_t period_ns);
 void energy_writer_stop(struct energy_writer *writer);
-/* Sets every counter to so many joules below its wrap; returns when that is written. */
-void energy_writer_rebase(struct energy_writer *writer, double below_wrap_j);
 /* Adds joules that nobody drew. */
 void energy_writer_jump(struct energy_writer *writer, double joules);
 /* The longest time from the moment that a value is of until it could be read, of the updates in a

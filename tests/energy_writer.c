@@ -37,8 +37,7 @@ struct energy_writer {
     _Atomic int count;
     _Atomic bool stop;
     pthread_mutex_t lock; /* below */
-    double rebase_j, jump_j;
-    bool rebase;
+    double jump_j;
 };
 
 static int64_t now_ns(void)
@@ -119,7 +118,8 @@ static void write_zone(const struct zone *zone, double joules)
 static void *run(void *arg)
 {
     struct energy_writer *w = arg;
-    int64_t start = now_ns(), due = start;
+    const int64_t start = now_ns();
+    int64_t due = start;
     double extra_j = 0;
 
     while (!w->stop) {
@@ -130,13 +130,6 @@ static void *run(void *arg)
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         pthread_mutex_lock(&w->lock);
         update.value_ns = now_ns();
-        if (w->rebase) {
-            start = update.value_ns;
-            extra_j = 0;
-            for (int z = 0; z < w->zones; z++)
-                w->zone[z].base_uj = w->zone[z].range_uj - (uint64_t)(1e6 * w->rebase_j);
-            w->rebase = false;
-        }
         extra_j += w->jump_j;
         w->jump_j = 0;
         pthread_mutex_unlock(&w->lock);
@@ -209,26 +202,6 @@ void energy_writer_stop(struct energy_writer *w)
     pthread_mutex_destroy(&w->lock);
     free(w->updates);
     free(w);
-}
-
-void energy_writer_rebase(struct energy_writer *w, double below_wrap_j)
-{
-    bool pending = true;
-
-    pthread_mutex_lock(&w->lock);
-    w->rebase_j = below_wrap_j;
-    w->rebase = true;
-    pthread_mutex_unlock(&w->lock);
-    while (pending) {
-        int count = w->count;
-
-        pthread_mutex_lock(&w->lock);
-        pending = w->rebase;
-        pthread_mutex_unlock(&w->lock);
-        while (!pending && w->count <= count)
-            sched_yield(); /* until it is written, too */
-        sched_yield();
-    }
 }
 
 void energy_writer_jump(struct energy_writer *w, double joules)

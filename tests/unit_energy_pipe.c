@@ -65,6 +65,7 @@ static void test_power(void **state)
     open_command(meter("100000 5 63.5"));
     assert_string_equal(energy_domains(energy), "pipe: wall");
     assert_string_equal(energy_provenance(energy), PROVENANCE_METERED);
+    assert_int_equal(energy_aligned(energy), -1); /* 5 ms, and later than what it is of */
     energy_begin(energy);
     sleep_ms(500);
     energy_end(energy, &window);

@@ -75,7 +75,7 @@ static bool next_update(const struct align *align, int64_t deadline_ns, struct e
         if (new->raw != old->raw)
             return true;
         *old = *new;
-    } while (new->time_ns < deadline_ns);
+    } while (clock_ns() < deadline_ns);
     return false;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "harness/energy/period.h"
+#include "harness/energy/routes.h"
 #include "harness/store.h"
 
 enum { EDGES = 5 };
@@ -249,16 +250,18 @@ static int start_guard(struct energy *energy)
     return guard_open(&energy->guard, energy->source, energy->sources, &energy->rules);
 }
 
-/* The first package of the total, or what is the total. */
+/* The first package of the total, or what is the total. What a command prints comes later than the
+ * moment it is of. */
 static void open_align(struct energy *energy)
 {
     int found = -1;
 
     for (int s = energy->sources - 1; s >= 0; s--) {
         const int i = energy->source[s].channel;
-        const bool package = energy->channel[i].role != ENERGY_DRAM;
+        const bool direct = energy->source[s].route != &energy_pipe;
 
-        if (energy->in_total[i] && package && align_may(&energy->channel[i], &energy->rules))
+        if (energy->in_total[i] && energy->channel[i].role != ENERGY_DRAM && direct &&
+            align_may(&energy->channel[i], &energy->rules))
             found = s;
     }
     energy->align.source = found;
