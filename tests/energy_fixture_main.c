@@ -2,6 +2,7 @@
  *
  * energy_fixture ROOT KIND [SECONDS [WATTS [JUMP MS]]]
  *     makes a tree; then lets its counters advance, with JUMP joules on top every MS milliseconds,
+ *     a tenth of JUMP more each time, so that no two windows have the same,
  *     and after SECONDS, or SIGTERM, prints how late the latest update was, in ms
  * energy_fixture meter LINES MS WATTS [LAST]    prints lines of a meter: a power every MS
  *                                               milliseconds, at the end the line LAST */
@@ -54,14 +55,14 @@ static int advance(const char *root, double seconds, double watts, double jump_j
 {
     const int64_t start_ns = now_ns(), end_ns = start_ns + (int64_t)(1e9 * seconds);
     struct energy_writer *writer;
-    int error = energy_writer_start(&writer, root, watts, 1000000);
+    int error = energy_writer_start(&writer, root, watts, 1000000), jumps = 0;
 
     if (error)
         return error;
     while (!told && now_ns() < end_ns) {
         pause_ns((int64_t)every_ms * 1000000);
         if (jump_j > 0)
-            energy_writer_jump(writer, jump_j);
+            energy_writer_jump(writer, jump_j * (1 + 0.1 * jumps++));
     }
     printf("%.3f\n", 1e3 * energy_writer_gap_s(writer, start_ns, now_ns()));
     energy_writer_stop(writer);
