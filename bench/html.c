@@ -125,7 +125,7 @@ static void write_cell(FILE *stream, const json_t *row, const struct column *c, 
 
 static void write_table(FILE *stream, const json_t *rows, const struct column *columns)
 {
-    enum { COLUMNS_MAX = 32 };
+    enum { COLUMNS_MAX = 64 }; /* the rows of paper have 36 */
     bool used[COLUMNS_MAX], numeric[COLUMNS_MAX];
     const json_t *row;
     int count = 0;
