@@ -66,7 +66,7 @@ rows_are() { # name, beginning
     ok "$1" $found
 }
 
-ms='updates every [0-9.]* ms (95% within [0-9.]*, all within [0-9.]*)'
+ms='updates every [0-9.e+]* ms (95% within [0-9.e+]*, all within [0-9.e+]*)'
 live client 60
 doctor client energy
 rows_are "doctor, client: parts, platform and copy of a package" powercap <<END
