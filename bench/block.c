@@ -6,7 +6,6 @@
 #include <string.h>
 #include "kernels/cpu.h"
 
-static const char *const kv_words[] = { [KV_F16] = "f16", [KV_I8] = "i8" };
 static const char *const items[] = { "cycled", "table3" };
 
 /* ---- JSON ---- */
@@ -31,7 +30,7 @@ static json_t *spec_json(const struct pass_block *b, int s)
     const struct pass_spec *spec = &b->specs[s];
 
     return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:i, s:I}", "model", spec->shape->name, "format",
-                     spec->family->name, "head", spec->head->name, "kv", kv_words[spec->kv], "isa",
+                     spec->family->name, "head", spec->head->name, "kv", kv_names[spec->kv], "isa",
                      spec->isa, "layers_resident", spec->resident, "build_ns",
                      (json_int_t)b->build_ns[s]);
 }
@@ -69,13 +68,6 @@ char *block_text(const struct block *block)
     return text;
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
 /* The ISA's name out of the family's table, which outlives the JSON. NULL: the best. */
 static int parse_isa(const char *name, struct pass_spec *spec)
 {
@@ -90,16 +82,16 @@ static int parse_spec(const json_t *json, struct pass_block *b, int s)
     struct pass_spec *spec = &b->specs[s];
 
     *spec = (struct pass_spec){
-        .shape = shape_find(text_of(json, "model")),
-        .family = family_find(text_of(json, "format")),
-        .head = family_find(text_of(json, "head")),
-        .kv = !strcmp(text_of(json, "kv"), kv_words[KV_I8]) ? KV_I8 : KV_F16,
+        .shape = shape_find(table_text(json, "model")),
+        .family = family_find(table_text(json, "format")),
+        .head = family_find(table_text(json, "head")),
+        .kv = !strcmp(table_text(json, "kv"), kv_names[KV_I8]) ? KV_I8 : KV_F16,
         .resident = (int)json_integer_value(json_object_get(json, "layers_resident")),
     };
     b->build_ns[s] = json_integer_value(json_object_get(json, "build_ns"));
     if (!spec->shape || !spec->family || !spec->head || spec->resident < 1)
         return -EBADMSG;
-    return parse_isa(text_of(json, "isa"), spec);
+    return parse_isa(table_text(json, "isa"), spec);
 }
 
 static void parse_test(const json_t *json, struct pass_block *b, int t)
@@ -120,10 +112,10 @@ int block_parse(const char *text, struct block *block)
     struct pass_block *b = &block->passes;
     int error = all ? 0 : -EBADMSG;
 
-    *block = (struct block){ .kind = strcmp(text_of(all, "kind"), "roof") ? "model" : "roof",
+    *block = (struct block){ .kind = strcmp(table_text(all, "kind"), "roof") ? "model" : "roof",
                              .threads = (int)json_integer_value(json_object_get(all, "threads")) };
     for (size_t i = 0; i < sizeof items / sizeof *items; i++)
-        if (!strcmp(text_of(all, "item"), items[i]))
+        if (!strcmp(table_text(all, "item"), items[i]))
             b->item = items[i];
     b->budget_bytes = json_integer_value(json_object_get(all, "budget_bytes"));
     b->compare_tokens = (int)json_integer_value(json_object_get(all, "compare_tokens"));

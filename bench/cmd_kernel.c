@@ -143,10 +143,7 @@ static int list_slots(const struct config *config, unsigned cpu, struct slot *sl
     int count = 0;
 
     for (int f = 0; families[f]; f++) {
-        int wanted = config->formats.count == 0;
-        for (int i = 0; i < config->formats.count; i++)
-            wanted |= !strcmp(config->formats.values[i], families[f]->name);
-        if (!wanted)
+        if (config->formats.count && !text_list_has(&config->formats, families[f]->name))
             continue;
         for (int i = 0; i < (config->isas.count ? config->isas.count : 1); i++) {
             const struct kernel *k = config->isas.count

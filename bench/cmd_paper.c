@@ -117,24 +117,16 @@ static int dry_run(const struct config *config)
     return status;
 }
 
-static bool only(const struct config *c, const char *item)
-{
-    for (int i = 0; i < c->only.count; i++)
-        if (!strcmp(c->only.values[i], item))
-            return true;
-    return false;
-}
-
 static bool wanted(const struct config *c, const char *item)
 {
-    return !c->only.count || only(c, item);
+    return !c->only.count || text_list_has(&c->only, item);
 }
 
 static int refuse(const struct config *config)
 {
     if (config->quick && config->full)
         return run_refuse("paper", "--quick and --full exclude each other");
-    if (only(config, "power"))
+    if (text_list_has(&config->only, "power"))
         return run_refuse("paper", "--only power: `tritbench report --only power` prints it");
     if (config->threads.count > 1 || config->isas.count > 1)
         return run_refuse("paper", "--%s: one, please: the paper's tables have room for no more",

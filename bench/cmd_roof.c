@@ -28,11 +28,7 @@ static const struct column columns[] = {
 
 static bool chosen(const struct text_list *isas, const char *isa)
 {
-    bool found = !isas->count;
-
-    for (int i = 0; i < isas->count; i++)
-        found |= !strcmp(isas->values[i], isa);
-    return found;
+    return !isas->count || text_list_has(isas, isa);
 }
 
 /* Thread counts by ISAs, on the pool and the memory that they share. */

@@ -86,20 +86,13 @@ void energy_text(char *text, size_t size, double joules, double uncertainty, con
         snprintf(text, size, "%.3g %s%s", value, units[i].unit, mark);
 }
 
-static double number(const json_t *row, const char *member)
-{
-    const json_t *value = json_object_get(row, member);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static bool any_row_has(const json_t *rows, const char *member)
 {
     bool any = false;
     size_t i;
     json_t *row;
 
-    json_array_foreach(rows, i, row) any |= !isnan(number(row, member));
+    json_array_foreach(rows, i, row) any |= !isnan(table_number(row, member));
     return any;
 }
 
@@ -149,9 +142,9 @@ int energy_rows(struct outputs *outputs, const json_t *rows, const struct column
     json_array_foreach(rows, i, row)
     {
         json_t *line = json_copy(row);
-        const double units = per ? number(row, per) : 1;
-        energy_text(joules, sizeof joules, number(row, "energy_j") / units,
-                    number(row, "energy_uncertainty_j") / units,
+        const double units = per ? table_number(row, per) : 1;
+        energy_text(joules, sizeof joules, table_number(row, "energy_j") / units,
+                    table_number(row, "energy_uncertainty_j") / units,
                     json_string_value(json_object_get(row, "energy_state")));
         json_object_set_new(line, "joules", json_string(joules));
         json_array_append_new(table, line);

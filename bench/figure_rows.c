@@ -11,13 +11,6 @@
 #include "bench/rows.h"
 #include "harness/stats.h"
 
-static double number(const json_t *row, const char *member)
-{
-    const json_t *value = json_object_get(row, member);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static void copy(json_t *to, const char *const *names, const json_t *from)
 {
     for (; *names; names++) {
@@ -36,9 +29,7 @@ static double most(double rate, double least_ms)
 
 static bool is_table3(const json_t *row)
 {
-    const char *item = json_string_value(json_object_get(row, "item"));
-
-    return item && !strcmp(item, table3_item);
+    return !strcmp(table_text(row, "item"), table3_item);
 }
 
 static bool has(const json_t *passes, bool table3)
@@ -91,9 +82,9 @@ static json_t *ceiling(const json_t *roof)
 /* A pass: its operations a byte, and Gop/s with the interval of its time. */
 static json_t *pass(const json_t *model)
 {
-    const double intensity = number(model, "arithmetic_intensity");
-    const double rate = intensity * number(model, "algorithmic_gbps");
-    const double ms = number(model, "ms_per_token");
+    const double intensity = table_number(model, "arithmetic_intensity");
+    const double rate = intensity * table_number(model, "algorithmic_gbps");
+    const double ms = table_number(model, "ms_per_token");
     json_t *row = json_object();
 
     json_object_set_new(row, "source", json_string("pass"));
@@ -101,8 +92,9 @@ static json_t *pass(const json_t *model)
          model);
     json_object_set_new(row, "op_per_byte", table_real(intensity));
     json_object_set_new(row, "rate", table_real(rate));
-    json_object_set_new(row, "rate_low", table_real(rate * ms / number(model, "ci_high_ms")));
-    json_object_set_new(row, "rate_high", table_real(most(rate * ms, number(model, "ci_low_ms"))));
+    json_object_set_new(row, "rate_low", table_real(rate * ms / table_number(model, "ci_high_ms")));
+    json_object_set_new(row, "rate_high",
+                        table_real(most(rate * ms, table_number(model, "ci_low_ms"))));
     json_object_set_new(row, "unit", json_string("Gop/s"));
     copy(row, (const char *const[]){ "roof_share", "provenance", NULL }, model);
     return row;
@@ -116,14 +108,14 @@ static json_t *roofline_rows(sqlite3 *db, int64_t run)
 
     json_array_foreach(roof, i, row)
     {
-        if (!isnan(number(row, "value")))
+        if (!isnan(table_number(row, "value")))
             json_array_append_new(rows, ceiling(row));
     }
     const bool others = has(model, false);
     json_array_foreach(model, i, row)
     {
-        if (!isnan(number(row, "arithmetic_intensity")) && !isnan(number(row, "ms_per_token")) &&
-            !(others && is_table3(row)))
+        if (!isnan(table_number(row, "arithmetic_intensity")) &&
+            !isnan(table_number(row, "ms_per_token")) && !(others && is_table3(row)))
             json_array_append_new(rows, pass(row));
     }
     json_decref(roof);
@@ -155,12 +147,12 @@ static json_t *batch_rows(sqlite3 *db, int64_t run)
 
     json_array_foreach(model, i, from)
     {
-        if (isnan(number(from, "tokens_per_s")) || (table3 && !is_table3(from)))
+        if (isnan(table_number(from, "tokens_per_s")) || (table3 && !is_table3(from)))
             continue;
         json_t *row = json_object();
         copy(row, names, from);
-        json_object_set_new(row, "low", table_real(1e3 / number(from, "ci_high_ms")));
-        json_object_set_new(row, "high", table_real(most(1e3, number(from, "ci_low_ms"))));
+        json_object_set_new(row, "low", table_real(1e3 / table_number(from, "ci_high_ms")));
+        json_object_set_new(row, "high", table_real(most(1e3, table_number(from, "ci_low_ms"))));
         json_object_set(row, "provenance", json_object_get(from, "provenance"));
         json_array_append_new(rows, row);
     }
@@ -228,7 +220,7 @@ static void computed(json_t *row, const struct noise_cell *cell, int64_t sample)
             known = cell->flagged[i].known != 0;
             flags_text(cell->flagged[i].flags, text, sizeof text);
         }
-    json_object_set_new(row, "of_median", table_real(number(row, "time_ns") / cell->median));
+    json_object_set_new(row, "of_median", table_real(table_number(row, "time_ns") / cell->median));
     json_object_set_new(row, "flags", known ? json_string(text) : json_null());
 }
 

@@ -59,15 +59,6 @@ static int check_list(const char *option, const struct text_list *list, const ch
     return 0;
 }
 
-static bool contains(const struct text_list *list, const char *name)
-{
-    for (int i = 0; i < list->count; i++) {
-        if (strcmp(list->values[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* The models of all families that were asked for, each once, after those asked for by name. */
 static int check_families(struct config *config, char *why, size_t why_size)
 {
@@ -78,7 +69,7 @@ static int check_families(struct config *config, char *why, size_t why_size)
         names[count++] = f->name;
     int error = check_list("--family", &config->families, names, count, why, why_size);
     for (const struct shape *s = shapes; s->name && !error; s++) {
-        if (contains(&config->families, s->family) && !contains(models, s->name) &&
+        if (text_list_has(&config->families, s->family) && !text_list_has(models, s->name) &&
             models->count < OPTION_LIST_MAX)
             models->values[models->count++] = s->name;
     }
@@ -94,7 +85,7 @@ static int check_formats(struct text_list *formats, char *why, size_t why_size)
         names[count++] = families[i]->name;
     names[count] = "all";
     int error = check_list("--format", formats, names, count + 1, why, why_size);
-    if (!error && contains(formats, "all")) {
+    if (!error && text_list_has(formats, "all")) {
         formats->count = count;
         memcpy(formats->values, names, (size_t)count * sizeof *names);
     }
@@ -105,7 +96,7 @@ static int check_formats(struct text_list *formats, char *why, size_t why_size)
 static bool any_kernel(const char *isa, const struct text_list *formats)
 {
     for (int i = 0; families[i]; i++) {
-        if (formats->count > 0 && !contains(formats, families[i]->name))
+        if (formats->count > 0 && !text_list_has(formats, families[i]->name))
             continue;
         for (const struct kernel *k = families[i]->kernels;; k++) {
             if (strcmp(k->isa, isa) == 0)
@@ -140,7 +131,7 @@ static int check_isas(struct config *config, char *why, size_t why_size)
     names[count++] = "c";
     names[count++] = "all";
     int error = check_list("--isa", isas, names, count, why, why_size);
-    if (!error && contains(isas, "all"))
+    if (!error && text_list_has(isas, "all"))
         expand_isas(config, cpu);
     for (int i = 0; i < isas->count && !error; i++) {
         for (const struct cpu_feature *f = cpu_features; f->bit; f++) {

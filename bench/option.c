@@ -157,6 +157,14 @@ static int parse_text(void *field, struct config *config, const struct word *w)
 }
 
 /* Adds one element of n bytes to a list. */
+bool text_list_has(const struct text_list *list, const char *text)
+{
+    for (int i = 0; i < list->count; i++)
+        if (!strcmp(list->values[i], text))
+            return true;
+    return false;
+}
+
 static int text_add(struct text_list *list, const char *text, size_t n)
 {
     size_t used = 0;

@@ -36,6 +36,7 @@ struct text_list {
     const char *values[OPTION_LIST_MAX]; /* into text */
     char text[2048];
 };
+bool text_list_has(const struct text_list *list, const char *text);
 struct pair_list { /* -pg PP,TG */
     int count;
     int64_t first[OPTION_LIST_MAX], second[OPTION_LIST_MAX];

@@ -25,33 +25,20 @@ bool paper_is_ternary(const char *format)
     return f && f->element == ELEMENT_TRIT;
 }
 
-bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struct paper_cell *c)
+bool paper_cell_read(sqlite3 *db, int64_t id, struct paper_cell *c)
 {
     static const char sql[] =
         "SELECT id, coalesce(partner, id), threads, layers_resident, layers, n_prompt, tokens, "
         "work_bytes, status, reason, provenance, kv, head, n_depth, parallel FROM cell WHERE "
-        "run = ?1 AND kind = 'model' AND model = ?2 AND format = ?3 AND phase = ?4 AND item IS ?5 "
-        "AND coalesce(n_depth, 0) = ?6 AND (?7 = 0 OR n_prompt = ?7) AND (?8 = 0 OR parallel = ?8) "
-        "AND (?9 IS NULL OR kv = ?9) ORDER BY n_prompt DESC, id DESC LIMIT 1";
+        "id = ?1";
     sqlite3_stmt *s = NULL;
-    bool there = false;
 
     *c = (struct paper_cell){ .times = { .median = NAN, .low = NAN, .high = NAN } };
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL))
         return false;
-    sqlite3_bind_int64(s, 1, run);
-    sqlite3_bind_text(s, 2, key->model, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 3, key->format, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 4, key->phase, -1, SQLITE_STATIC);
-    if (key->item)
-        sqlite3_bind_text(s, 5, key->item, -1, SQLITE_STATIC);
-    sqlite3_bind_int(s, 6, key->n_depth);
-    sqlite3_bind_int(s, 7, key->n_prompt);
-    sqlite3_bind_int(s, 8, key->parallel);
-    if (key->kv)
-        sqlite3_bind_text(s, 9, key->kv, -1, SQLITE_STATIC);
-    if (sqlite3_step(s) == SQLITE_ROW) {
-        there = true;
+    sqlite3_bind_int64(s, 1, id);
+    const bool there = sqlite3_step(s) == SQLITE_ROW;
+    if (there) {
         c->id = sqlite3_column_int64(s, 0);
         c->group = sqlite3_column_int64(s, 1);
         c->threads = sqlite3_column_int(s, 2);
@@ -74,6 +61,43 @@ bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struc
     }
     sqlite3_finalize(s);
     return there;
+}
+
+sqlite3_stmt *paper_query(sqlite3 *db, const char *sql, int64_t run, const char *model,
+                          const char *format)
+{
+    sqlite3_stmt *s = NULL;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL))
+        return NULL;
+    sqlite3_bind_int64(s, 1, run);
+    sqlite3_bind_text(s, 2, model, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, format, -1, SQLITE_STATIC);
+    return s;
+}
+
+bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struct paper_cell *c)
+{
+    static const char sql[] =
+        "SELECT id FROM cell WHERE run = ?1 AND kind = 'model' AND model = ?2 AND format = ?3 AND "
+        "phase = ?4 AND item IS ?5 AND coalesce(n_depth, 0) = ?6 AND (?7 = 0 OR n_prompt = ?7) AND "
+        "(?8 = 0 OR parallel = ?8) AND (?9 IS NULL OR kv = ?9) ORDER BY n_prompt DESC, id DESC "
+        "LIMIT 1";
+    sqlite3_stmt *s = paper_query(db, sql, run, key->model, key->format);
+    int64_t id = 0; /* which no cell has */
+
+    if (s) {
+        sqlite3_bind_text(s, 4, key->phase, -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 5, key->item, -1, SQLITE_STATIC);
+        sqlite3_bind_int(s, 6, key->n_depth);
+        sqlite3_bind_int(s, 7, key->n_prompt);
+        sqlite3_bind_int(s, 8, key->parallel);
+        sqlite3_bind_text(s, 9, key->kv, -1, SQLITE_STATIC);
+        if (sqlite3_step(s) == SQLITE_ROW)
+            id = sqlite3_column_int64(s, 0);
+    }
+    sqlite3_finalize(s);
+    return paper_cell_read(db, id, c);
 }
 
 bool paper_cell_find(sqlite3 *db, int64_t run, const char *model, const char *format,

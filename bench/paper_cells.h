@@ -45,6 +45,12 @@ struct paper_key {
     int n_depth;
     int parallel; /* 0: any */
 };
+/* A cell by its number; false when there is none. Release it. */
+bool paper_cell_read(sqlite3 *db, int64_t id, struct paper_cell *c);
+/* A statement with run, model and format as ?1, ?2 and ?3; the caller's to finalise. NULL: the
+ * database refuses it. */
+sqlite3_stmt *paper_query(sqlite3 *db, const char *sql, int64_t run, const char *model,
+                          const char *format);
 /* The run's newest such cell; false when there is none. Release it. */
 bool paper_cell_get(sqlite3 *db, int64_t run, const struct paper_key *key, struct paper_cell *c);
 /* The same without an item, from an empty cache, of the longest prompt. */

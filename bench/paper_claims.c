@@ -31,20 +31,6 @@ static const struct subject {
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
-static const char *text_of(const json_t *row, const char *member)
-{
-    const char *text = json_string_value(json_object_get(row, member));
-
-    return text ? text : "";
-}
-
-static double number_of(const json_t *row, const char *member)
-{
-    const json_t *value = json_object_get(row, member);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 /* NULL: the run has none. */
 static const json_t *find(const json_t *rows, const struct subject *s, const char *size,
                           const char *format)
@@ -55,10 +41,11 @@ static const json_t *find(const json_t *rows, const struct subject *s, const cha
     for (int item = 0; item < 2 && s->items[item]; item++) {
         json_array_foreach(rows, i, row)
         {
-            if (!strcmp(text_of(row, "item"), s->items[item]) &&
-                !strcmp(text_of(row, "metric"), s->metric) && !strcmp(text_of(row, "size"), size) &&
-                !strcmp(text_of(row, "format"), format) &&
-                (!s->variant || !strcmp(text_of(row, "variant"), s->variant)))
+            if (!strcmp(table_text(row, "item"), s->items[item]) &&
+                !strcmp(table_text(row, "metric"), s->metric) &&
+                !strcmp(table_text(row, "size"), size) &&
+                !strcmp(table_text(row, "format"), format) &&
+                (!s->variant || !strcmp(table_text(row, "variant"), s->variant)))
                 return row;
         }
     }
@@ -78,23 +65,23 @@ static const char *verdict_of(const struct ratio *r, bool spread)
  * allow. NaN: no bound. */
 static struct ratio ratio_of(const json_t *base, const json_t *row)
 {
-    const double low = number_of(row, "ci_low"), base_low = number_of(base, "ci_low");
+    const double low = table_number(row, "ci_low"), base_low = table_number(base, "ci_low");
 
-    return (struct ratio){ number_of(base, "ours") / number_of(row, "ours"),
-                           base_low > 0 ? base_low / number_of(row, "ci_high") : NAN,
-                           low > 0 ? number_of(base, "ci_high") / low : NAN };
+    return (struct ratio){ table_number(base, "ours") / table_number(row, "ours"),
+                           base_low > 0 ? base_low / table_number(row, "ci_high") : NAN,
+                           low > 0 ? table_number(base, "ci_high") / low : NAN };
 }
 
 static bool is_there(const json_t *row)
 {
-    return row && !isnan(number_of(row, "ours"));
+    return row && !isnan(table_number(row, "ours"));
 }
 
 /* How a value came about; a row without one has the provenance that it would have. */
 static const char *how_of(const json_t *row)
 {
-    return is_there(row) || (row && strcmp(text_of(row, "how"), text_of(row, "provenance")))
-               ? text_of(row, "how")
+    return is_there(row) || (row && strcmp(table_text(row, "how"), table_text(row, "provenance")))
+               ? table_text(row, "how")
                : "not measured";
 }
 
@@ -109,7 +96,7 @@ static bool absent(const json_t *row, const char *size, const char *format, char
     else
         snprintf(verdict, WORDS_MAX, "not measured: no value of %s in %s", size, format);
     if (row) /* the reason may be long: a note, not a column */
-        snprintf(note, WORDS_MAX, "%s", text_of(row, "note"));
+        snprintf(note, WORDS_MAX, "%s", table_text(row, "note"));
     return true;
 }
 
@@ -148,17 +135,17 @@ static void add_row(json_t *rows, const struct claim *c, const struct subject *s
         .format = format,
         .metric = s->metric,
         .paper = paper,
-        .ours = number_of(row, "ours"),
-        .low = number_of(row, "ci_low"),
-        .high = number_of(row, "ci_high"),
-        .provenance = row ? text_of(row, "provenance") : "measured",
+        .ours = table_number(row, "ours"),
+        .low = table_number(row, "ci_low"),
+        .high = table_number(row, "ci_high"),
+        .provenance = row ? table_text(row, "provenance") : "measured",
         .ratio_paper = ratio_paper.value,
         .ratio = ratio,
         .threads = row ? (int)json_integer_value(json_object_get(row, "threads")) : 0,
         .note = note,
     });
     json_object_set_new(claim, "how", json_string(how));
-    json_object_set_new(claim, "base_ours", table_real(number_of(base, "ours")));
+    json_object_set_new(claim, "base_ours", table_real(table_number(base, "ours")));
     json_object_set_new(claim, "base_paper", table_real(base_paper));
     json_object_set_new(claim, "verdict", json_string(verdict));
     json_object_set_new(
@@ -231,10 +218,10 @@ int paper_claims_table(struct outputs *o, const json_t *rows)
 
     json_array_foreach(rows, i, row)
     {
-        if (strcmp(text_of(row, "item"), "equivalence"))
+        if (strcmp(table_text(row, "item"), "equivalence"))
             continue;
         json_t *line = json_copy(row); /* its members are the row's own */
-        json_object_set_new(line, "what", json_string(words_of(text_of(row, "metric"))));
+        json_object_set_new(line, "what", json_string(words_of(table_text(row, "metric"))));
         json_array_append_new(lines, line);
     }
     const int error =

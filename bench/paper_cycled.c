@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/paper_plan.h"
 #include "bench/paper_row.h"
 #include "bench/rows.h"
 #include "kernels/kernel.h"
@@ -17,10 +18,7 @@ static const double AGREE = 0.05;
 
 bool paper_cycled_wanted(const struct config *c)
 {
-    for (int i = 0; i < c->only.count; i++)
-        if (!strcmp(c->only.values[i], item))
-            return true;
-    return !c->only.count && c->full;
+    return c->only.count ? text_list_has(&c->only, item) : c->full;
 }
 
 static void plan_block(struct block *block, const struct run *run, const struct pass_spec *whole,
@@ -44,29 +42,19 @@ static void plan_block(struct block *block, const struct run *run, const struct 
     };
 }
 
-static bool wants(const struct text_list *list, const char *name, const char *const *standard)
-{
-    for (int i = 0; i < list->count; i++)
-        if (!strcmp(list->values[i], name))
-            return true;
-    for (; !list->count && *standard; standard++)
-        if (!strcmp(*standard, name))
-            return true;
-    return false;
-}
-
 int paper_cycled_plan(struct block *blocks, int max, const struct run *run, int threads)
 {
-    static const char *const sizes[] = { "3B", "7B", NULL }, *const formats[] = { "f16", NULL };
+    static const struct text_list sizes = { 2, { "3B", "7B" }, "" }, formats = { 1, { "f16" }, "" };
     const struct config *c = run->config;
-    const char *isa = c->isas.count ? c->isas.values[0] : NULL;
+    const struct text_list *models = c->models.count ? &c->models : &sizes;
+    const struct text_list *wanted = c->formats.count ? &c->formats : &formats;
+    const char *isa;
     int count = 0;
 
     for (const struct shape *s = shapes; s->name && paper_cycled_wanted(c); s++)
         for (int f = 0; families[f] && count < max; f++) {
-            if (!wants(&c->models, s->name, sizes) ||
-                !wants(&c->formats, families[f]->name, formats) ||
-                (isa && !kernel_find(families[f], isa, run->cpu)))
+            if (!text_list_has(models, s->name) || !text_list_has(wanted, families[f]->name) ||
+                !paper_plan_has(run, families[f], &isa))
                 continue;
             const struct pass_spec whole = pass_spec(c, s, families[f], isa);
             const int resident = pass_cycled_layers(&whole, run->host.llc_bytes);
@@ -88,25 +76,6 @@ struct side {
     struct paper_cell cell;
     const char *variant;
 };
-
-static void read_side(struct side *side, sqlite3 *db, sqlite3_stmt *s, int column)
-{
-    struct paper_cell *c = &side->cell;
-
-    *c = (struct paper_cell){ .times = { .median = NAN, .low = NAN, .high = NAN } };
-    c->id = sqlite3_column_int64(s, column);
-    c->layers_resident = sqlite3_column_int(s, column + 1);
-    c->tokens = sqlite3_column_double(s, column + 2);
-    snprintf(c->status, sizeof c->status, "%s", rows_text(s, column + 3));
-    snprintf(c->reason, sizeof c->reason, "%s", rows_text(s, column + 4));
-    snprintf(c->provenance, sizeof c->provenance, "%s", rows_text(s, column + 5));
-    c->layers = sqlite3_column_int(s, column + 6);
-    c->threads = sqlite3_column_int(s, column + 7);
-    if (strcmp(c->status, "invalid"))
-        c->ns = rows_samples(db, c->id, &c->n);
-    if (c->n)
-        c->times = stats_summary(c->ns, c->n);
-}
 
 /* The members that all rows of a pair share. */
 static struct paper_row row_of(const char *size, const char *format, const struct paper_cell *c)
@@ -185,9 +154,7 @@ static void add_ratio(json_t *rows, sqlite3 *db, const char *size, const char *f
 void paper_cycled_rows(json_t *rows, sqlite3 *db, int64_t run)
 {
     static const char sql[] =
-        "SELECT w.model, w.format, w.id, w.layers_resident, w.tokens, w.status, "
-        "coalesce(w.reason, ''), w.provenance, w.layers, w.threads, c.id, c.layers_resident, "
-        "c.tokens, c.status, coalesce(c.reason, ''), c.provenance, c.layers, c.threads FROM cell w "
+        "SELECT w.model, w.format, w.id, c.id FROM cell w "
         "JOIN cell c ON c.run = w.run AND c.item = w.item AND c.block IS w.block AND c.model = "
         "w.model AND c.format = w.format WHERE w.run = ?1 AND w.kind = 'model' AND w.item = "
         "'cycled' AND w.layers_resident = w.layers AND c.layers_resident < c.layers ORDER BY w.id";
@@ -199,8 +166,8 @@ void paper_cycled_rows(json_t *rows, sqlite3 *db, int64_t run)
     while (sqlite3_step(s) == SQLITE_ROW) {
         const char *size = rows_text(s, 0), *format = rows_text(s, 1);
         struct side sides[] = { { .variant = "whole" }, { .variant = "cycled" } };
-        read_side(&sides[0], db, s, 2);
-        read_side(&sides[1], db, s, 10);
+        paper_cell_read(db, sqlite3_column_int64(s, 2), &sides[0].cell);
+        paper_cell_read(db, sqlite3_column_int64(s, 3), &sides[1].cell);
         add_time(rows, db, size, format, &sides[0]);
         add_time(rows, db, size, format, &sides[1]);
         add_ratio(rows, db, size, format, sides);
@@ -225,11 +192,6 @@ static const struct column columns[] = {
     { NULL, NULL, NULL },
 };
 
-static const char *text_of(const json_t *row, const char *member)
-{
-    return json_string_value(json_object_get(row, member));
-}
-
 int paper_cycled_table(struct outputs *o, const json_t *rows)
 {
     json_t *lines = json_array(), *line = NULL, *row;
@@ -237,16 +199,16 @@ int paper_cycled_table(struct outputs *o, const json_t *rows)
 
     json_array_foreach(rows, i, row)
     {
-        if (strcmp(text_of(row, "item"), item))
+        if (strcmp(table_text(row, "item"), item))
             continue;
-        if (!strcmp(text_of(row, "variant"), "whole")) { /* the first of three */
+        if (!strcmp(table_text(row, "variant"), "whole")) { /* the first of three */
             line = json_object();
             json_object_set(line, "size", json_object_get(row, "size"));
             json_object_set(line, "format", json_object_get(row, "format"));
             json_array_append_new(lines, line);
         }
-        if (strcmp(text_of(row, "metric"), "time_ratio")) {
-            json_object_set(line, text_of(row, "variant"), json_object_get(row, "ours"));
+        if (strcmp(table_text(row, "metric"), "time_ratio")) {
+            json_object_set(line, table_text(row, "variant"), json_object_get(row, "ours"));
             continue;
         }
         json_object_set(line, "ratio", json_object_get(row, "ours"));

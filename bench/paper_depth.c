@@ -65,15 +65,10 @@ static void add_format(json_t *rows, sqlite3 *db, int64_t run, const char *model
         "SELECT DISTINCT phase, coalesce(n_prompt, 0), coalesce(n_depth, 0) FROM cell WHERE "
         "run = ?1 AND kind = 'model' AND model = ?2 AND format = ?3 AND item IS NULL AND "
         "(phase = 'decode' OR n_depth IS NULL) ORDER BY phase DESC, 2, 3";
-    sqlite3_stmt *s = NULL;
+    sqlite3_stmt *s = paper_query(db, sql, run, model, format);
     struct paper_cell c;
 
-    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL))
-        return;
-    sqlite3_bind_int64(s, 1, run);
-    sqlite3_bind_text(s, 2, model, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 3, format, -1, SQLITE_STATIC);
-    while (sqlite3_step(s) == SQLITE_ROW) {
+    while (s && sqlite3_step(s) == SQLITE_ROW) {
         const struct paper_key key = { .model = model,
                                        .format = format,
                                        .phase = rows_text(s, 0),
@@ -95,7 +90,7 @@ void paper_depth_rows(json_t *rows, sqlite3 *db, int64_t run)
 
 /* ---- the table ---- */
 
-enum { TESTS_MAX = 8, NAME_MAX_BYTES = 60, HOW_MAX = 600 };
+enum { TESTS_MAX = 8, NAME_MAX_BYTES = 60 };
 
 /* What the columns are of: the prompts, then the depths, of all rows. */
 struct test {
@@ -114,7 +109,7 @@ static int by_tokens(const void *left, const void *right)
 
 static bool is_depth(const json_t *row)
 {
-    return !strcmp(json_string_value(json_object_get(row, "item")), "depth");
+    return !strcmp(table_text(row, "item"), "depth");
 }
 
 static struct test test_of(const json_t *row)
@@ -153,24 +148,6 @@ static void member_of(char *text, const struct test *test, const char *what)
     snprintf(text, NAME_MAX_BYTES, "%c%d%s", test->prompt ? 'p' : 'd', test->tokens, what);
 }
 
-/* Lines say once how they came about, and for each test that came about in another way. */
-static void add_how(json_t *line, const json_t *row, const struct test *test)
-{
-    const char *how = json_string_value(json_object_get(row, "how"));
-    const char *before = json_string_value(json_object_get(line, "how"));
-    const char *first = json_string_value(json_object_get(line, "first"));
-    char text[HOW_MAX];
-
-    if (!before) {
-        json_object_set_new(line, "how", json_string(how));
-        json_object_set_new(line, "first", json_string(how));
-    } else if (strcmp(first, how)) {
-        snprintf(text, sizeof text, "%s; %s %d: %s", before, test->prompt ? "prompt of" : "depth",
-                 test->tokens, how);
-        json_object_set_new(line, "how", json_string(text));
-    }
-}
-
 static json_t *make_lines(const json_t *rows)
 {
     json_t *lines = json_array(), *row;
@@ -187,9 +164,30 @@ static json_t *make_lines(const json_t *rows)
         json_object_set(line, name, json_object_get(row, "ours"));
         member_of(name, &test, " ratio");
         json_object_set(line, name, json_object_get(row, "ratio_ours"));
-        add_how(line, row, &test);
+        snprintf(name, sizeof name, "%s %d", test.prompt ? "prompt of" : "depth", test.tokens);
+        report_line_how(line, row, name);
     }
     return lines;
+}
+
+/* Has any line more than one prompt, or more than one depth? */
+static bool several(const json_t *lines, const struct test *tests, int count)
+{
+    char name[NAME_MAX_BYTES];
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(lines, i, line)
+    {
+        int of[2] = { 0, 0 };
+        for (int t = 0; t < count; t++) {
+            member_of(name, &tests[t], "");
+            of[tests[t].prompt] += json_object_get(line, name) != NULL;
+        }
+        if (of[0] > 1 || of[1] > 1)
+            return true;
+    }
+    return false;
 }
 
 int paper_depth_table(struct outputs *o, const json_t *rows)
@@ -199,11 +197,11 @@ int paper_depth_table(struct outputs *o, const json_t *rows)
     struct column columns[2 * TESTS_MAX + 4] = { { "size", "size", "%s" },
                                                  { "format", "format", "%s" } };
     char names[2 * TESTS_MAX][NAME_MAX_BYTES], titles[TESTS_MAX][NAME_MAX_BYTES];
-    int prompts = 0, n = 2;
+    json_t *lines = make_lines(rows);
+    int n = 2, error = 0;
 
     for (int i = 0; i < count; i++) {
         const struct test *t = &tests[i];
-        prompts += t->prompt;
         member_of(names[2 * i], t, "");
         member_of(names[2 * i + 1], t, " ratio");
         snprintf(titles[i], sizeof *titles, t->prompt ? "prompt %d, tok/s" : "at %d, ms/token",
@@ -211,16 +209,14 @@ int paper_depth_table(struct outputs *o, const json_t *rows)
         columns[n++] = (struct column){ names[2 * i], titles[i], "%.1f" };
         columns[n++] = (struct column){ names[2 * i + 1], "faster", "%.2fx" };
     }
-    if (prompts < 2 && count - prompts < 2)
-        return 0; /* the tables of sizes have them */
     columns[n++] = (struct column){ "how", "how", "%s" };
-    json_t *lines = make_lines(rows);
-    const int error = outputs_table(
-        o, lines, columns, "Prompts and depths",
-        "Not in the paper. Tokens a second of one prompt of so many tokens, and ms a generated "
-        "token behind so many others, batch 1: medians; `faster`: how many times, against f16 of "
-        "the same size, prompt and depth. Intervals, shares of the roof and samples are in the "
-        "rows of item `depth`.");
+    if (several(lines, tests, count)) /* else the tables of sizes have them */
+        error = outputs_table(
+            o, lines, columns, "Prompts and depths",
+            "Not in the paper. Tokens a second of one prompt of so many tokens, and ms a generated "
+            "token behind so many others, batch 1: medians; `faster`: how many times, against f16 "
+            "of the same size, prompt and depth. Intervals, shares of the roof and samples are in "
+            "the rows of item `depth`.");
     json_decref(lines);
     return error;
 }

@@ -104,20 +104,24 @@ static void add_row(json_t *rows, const struct points *p, const struct fitted *f
     json_array_append_new(rows, row);
 }
 
-/* Can b be told from nothing? */
-static bool told(const struct line *l)
+/* Why b is no time of the layers; NULL: it is one. */
+static const char *not_of_layers(const struct line *l)
 {
-    return l->intercept_low > 0 || l->intercept_high < 0;
+    return l->intercept_low > 0    ? NULL
+           : l->intercept_high < 0 ? "the intercept is below 0: the sizes bend, and no time is it"
+                                   : "the intercept cannot be told from nothing";
 }
 
 /* What is left of a token's time where no byte is read: it is there for every layer of even the
  * smallest model. */
 static void explain(char *note, size_t size, const struct points *p, const struct line *l)
 {
+    const char *not_time = not_of_layers(l);
+
     snprintf(note, size,
              "time that the bytes do not explain: norms, quantiser, rotation, attention, threads "
-             "that meet after each matrix; the smallest size has %d layers%s",
-             p->layers, told(l) ? "" : "; its interval holds 0: it cannot be told from nothing");
+             "that meet after each matrix; the smallest size has %d layers%s%s",
+             p->layers, not_time ? "; " : "", not_time ? not_time : "");
 }
 
 static void add_fit(json_t *rows, const struct points *p)
@@ -125,7 +129,8 @@ static void add_fit(json_t *rows, const struct points *p)
     static const char slope[] = "ms = a GB + b by least squares, each size weighing 1 / GB^2";
     const struct line l = line_of(p);
     const double roof = p->roofs ? stats_median(p->roof, p->roofs) : NAN;
-    const double us = told(&l) ? 1e3 / p->layers : NAN,
+    const char *not_time = not_of_layers(&l);
+    const double us = not_time ? NAN : 1e3 / p->layers,
                  most = l.slope_low > 0 ? 1e3 / l.slope_low : NAN;
     char few[80], note[240];
 
@@ -143,8 +148,8 @@ static void add_fit(json_t *rows, const struct points *p)
         { "intercept_ms", line ? note : few, l.intercept, l.intercept_low, l.intercept_high },
         { "us_per_layer",
           !line      ? few
-          : told(&l) ? "intercept_ms by the layers of the smallest size"
-                     : "the intercept cannot be told from nothing",
+          : not_time ? not_time
+                     : "intercept_ms by the layers of the smallest size",
           l.intercept * us, l.intercept_low * us, l.intercept_high * us },
         { "residual_percent", line ? "standard deviation of the sizes from the line, of a GB" : few,
           100 * l.residual / l.slope, NAN, NAN },
@@ -245,10 +250,9 @@ static json_t *make_lines(const json_t *rows)
 
     json_array_foreach(rows, i, row)
     {
-        if (strcmp(json_string_value(json_object_get(row, "item")), "fit") ||
-            json_is_null(json_object_get(row, "ours")))
+        if (strcmp(table_text(row, "item"), "fit") || json_is_null(json_object_get(row, "ours")))
             continue;
-        const char *metric = json_string_value(json_object_get(row, "metric"));
+        const char *metric = table_text(row, "metric");
         json_t *line = report_line_of(lines, row);
         json_object_set(line, metric, json_object_get(row, "ours"));
         snprintf(name, sizeof name, "%s_low", metric);
@@ -273,8 +277,9 @@ int paper_fit_table(struct outputs *o, const json_t *rows)
                   "`of roof` that by the read-only bandwidth of the same rounds. `b` is what the "
                   "bytes do not explain: norms, quantiser, rotation, attention, and threads that "
                   "meet after each matrix; `us/layer` is b by the layers of the smallest size. "
-                  "Where the interval of b holds 0, b cannot be told from nothing, and there is no "
-                  "`us/layer`.")
+                  "Where the interval of b holds 0, b cannot be told from nothing; below 0 it is "
+                  "no "
+                  "time, and the sizes bend. Then there is no `us/layer`.")
             : 0;
     json_decref(lines);
     return error;

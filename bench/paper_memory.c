@@ -70,28 +70,19 @@ static void add_format(json_t *rows, sqlite3 *db, int64_t run, const char *model
                        const char *format)
 {
     static const char sql[] =
-        "SELECT min(id), coalesce(max(n_prompt), 0), coalesce(max(n_depth), 0), status, "
-        "coalesce(reason, ''), threads, layers_resident, layers FROM cell WHERE run = ?1 AND "
-        "kind = 'model' AND model = ?2 AND format = ?3 AND item IS NULL GROUP BY block ORDER BY 1";
-    sqlite3_stmt *q = NULL;
+        "SELECT min(id), coalesce(max(n_prompt), 0), coalesce(max(n_depth), 0) FROM cell WHERE "
+        "run = ?1 AND kind = 'model' AND model = ?2 AND format = ?3 AND item IS NULL GROUP BY "
+        "block ORDER BY 1";
+    sqlite3_stmt *q = paper_query(db, sql, run, model, format);
 
-    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL))
-        return;
-    sqlite3_bind_int64(q, 1, run);
-    sqlite3_bind_text(q, 2, model, -1, SQLITE_STATIC);
-    sqlite3_bind_text(q, 3, format, -1, SQLITE_STATIC);
-    while (sqlite3_step(q) == SQLITE_ROW) {
+    while (q && sqlite3_step(q) == SQLITE_ROW) {
         struct served s = { .model = model,
                             .format = format,
                             .n_prompt = sqlite3_column_int(q, 1),
-                            .n_depth = sqlite3_column_int(q, 2),
-                            .cell = { .id = sqlite3_column_int64(q, 0),
-                                      .threads = sqlite3_column_int(q, 5),
-                                      .layers_resident = sqlite3_column_int(q, 6),
-                                      .layers = sqlite3_column_int(q, 7) } };
-        snprintf(s.cell.status, sizeof s.cell.status, "%s", rows_text(q, 3));
-        snprintf(s.cell.reason, sizeof s.cell.reason, "%s", rows_text(q, 4));
+                            .n_depth = sqlite3_column_int(q, 2) };
+        paper_cell_read(db, sqlite3_column_int64(q, 0), &s.cell);
         add_session(rows, db, &s);
+        paper_cell_release(&s.cell);
     }
     sqlite3_finalize(q);
 }
@@ -128,8 +119,8 @@ int paper_memory_table(struct outputs *o, const json_t *rows)
 
     json_array_foreach(rows, i, row)
     {
-        const char *metric = json_string_value(json_object_get(row, "metric"));
-        if (strcmp(json_string_value(json_object_get(row, "item")), "memory"))
+        const char *metric = table_text(row, "metric");
+        if (strcmp(table_text(row, "item"), "memory"))
             continue;
         if (!strcmp(metric, "weights_gb")) { /* the first of a session's rows */
             line = json_object();

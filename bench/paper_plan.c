@@ -131,10 +131,7 @@ bool paper_plan_wants(const struct config *c, const struct family *f)
 {
     if (!c->formats.count)
         return c->full || paper_is_quick(f->name);
-    for (int i = 0; i < c->formats.count; i++)
-        if (!strcmp(c->formats.values[i], f->name))
-            return true;
-    return false;
+    return text_list_has(&c->formats, f->name);
 }
 
 /* One model in all formats that are wanted. */
@@ -280,12 +277,9 @@ static bool in_items(const struct config *c, const char *model)
 {
     const bool small = !strcmp(model, "700M") || !strcmp(model, "3.9B");
     const bool both = !strcmp(model, "1.3B") || !strcmp(model, "3B");
-    bool table1 = !c->only.count, fig2 = !c->only.count;
+    const bool table1 = !c->only.count || text_list_has(&c->only, "table1");
+    const bool fig2 = !c->only.count || text_list_has(&c->only, "fig2");
 
-    for (int i = 0; i < c->only.count; i++) {
-        table1 |= !strcmp(c->only.values[i], "table1");
-        fig2 |= !strcmp(c->only.values[i], "fig2");
-    }
     return (table1 && (small || both)) || (fig2 && !small);
 }
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "bench/roofline.h"
 #include "bench/flags.h"
+#include "bench/roofline.h"
 #include "bench/rows.h"
 #include "model/model.h"
 

@@ -336,10 +336,7 @@ static void add_sparsity(void *rows, const struct sparsity_row *s)
 
 static bool wanted(const struct text_list *only, const char *item)
 {
-    for (int i = 0; i < only->count; i++)
-        if (!strcmp(only->values[i], item))
-            return true;
-    return only->count == 0;
+    return !only->count || text_list_has(only, item);
 }
 
 static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)

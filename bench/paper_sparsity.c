@@ -107,7 +107,7 @@ static json_t *line_of(json_t *lines, const char *threshold)
 
     json_array_foreach(lines, i, line)
     {
-        if (!strcmp(json_string_value(json_object_get(line, "threshold")), threshold))
+        if (!strcmp(table_text(line, "threshold"), threshold))
             return line;
     }
     line = json_object();
@@ -124,11 +124,11 @@ int paper_sparsity_table(struct outputs *o, const json_t *rows)
 
     json_array_foreach(rows, i, row)
     {
-        if (strcmp(json_string_value(json_object_get(row, "item")), "sparsity"))
+        if (strcmp(table_text(row, "item"), "sparsity"))
             continue;
-        json_t *line = line_of(lines, json_string_value(json_object_get(row, "size")));
-        snprintf(member, sizeof member, "%s %s", json_string_value(json_object_get(row, "variant")),
-                 json_string_value(json_object_get(row, "provenance")));
+        json_t *line = line_of(lines, table_text(row, "size"));
+        snprintf(member, sizeof member, "%s %s", table_text(row, "variant"),
+                 table_text(row, "provenance"));
         json_object_set(line, member, json_object_get(row, "ours"));
     }
     const int error =

@@ -24,10 +24,7 @@ enum { STEPS_MAX = 8, COMPARE_MIN = 16 };
 
 bool table3_wanted(const struct config *c)
 {
-    for (int i = 0; i < c->only.count; i++)
-        if (!strcmp(c->only.values[i], table3_item))
-            return true;
-    return c->full && !c->only.count;
+    return c->only.count ? text_list_has(&c->only, table3_item) : c->full;
 }
 
 /* ---- the largest batch ---- */

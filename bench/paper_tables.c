@@ -52,10 +52,9 @@ static const json_t *pick(const json_t *rows, const char *item, const char *size
 
     json_array_foreach(rows, i, row)
     {
-        if (!strcmp(json_string_value(json_object_get(row, "item")), item) &&
-            !strcmp(json_string_value(json_object_get(row, "size")), size) &&
-            !strcmp(json_string_value(json_object_get(row, "format")), format) &&
-            !strcmp(json_string_value(json_object_get(row, "metric")), metric))
+        if (!strcmp(table_text(row, "item"), item) && !strcmp(table_text(row, "size"), size) &&
+            !strcmp(table_text(row, "format"), format) &&
+            !strcmp(table_text(row, "metric"), metric))
             return row;
     }
     return NULL;
@@ -68,7 +67,7 @@ static bool has(const json_t *rows, const char *item)
 
     json_array_foreach(rows, i, row)
     {
-        if (!strcmp(json_string_value(json_object_get(row, "item")), item))
+        if (!strcmp(table_text(row, "item"), item))
             return true;
     }
     return false;
@@ -104,10 +103,10 @@ static const char *absent_why(const json_t *rows, const char *item, const char *
 
     json_array_foreach(rows, i, row)
     {
-        if (!strcmp(json_string_value(json_object_get(row, "item")), item) &&
-            !strcmp(json_string_value(json_object_get(row, "variant")), variant) &&
+        if (!strcmp(table_text(row, "item"), item) &&
+            !strcmp(table_text(row, "variant"), variant) &&
             json_is_null(json_object_get(row, "ours")))
-            return json_string_value(json_object_get(row, "note"));
+            return table_text(row, "note");
     }
     return NULL;
 }
@@ -196,10 +195,10 @@ static const json_t *pick_energy(const json_t *rows, const char *variant, const 
 
     json_array_foreach(rows, i, row)
     {
-        if (!strcmp(json_string_value(json_object_get(row, "item")), "fig3") &&
-            !strcmp(json_string_value(json_object_get(row, "variant")), variant) &&
-            !strcmp(json_string_value(json_object_get(row, "size")), size) &&
-            paper_is_ternary(json_string_value(json_object_get(row, "format"))) == ternary)
+        if (!strcmp(table_text(row, "item"), "fig3") &&
+            !strcmp(table_text(row, "variant"), variant) &&
+            !strcmp(table_text(row, "size"), size) &&
+            paper_is_ternary(table_text(row, "format")) == ternary)
             return row;
     }
     return NULL;

@@ -18,13 +18,6 @@ static const char caveats[] =
 #include "bench/caveats.html.h"
     ;
 
-static const char *text_of(const json_t *row, const char *member)
-{
-    const char *text = json_string_value(json_object_get(row, member));
-
-    return text ? text : "";
-}
-
 static sqlite3_stmt *prepare(sqlite3 *db, const char *sql, int64_t run)
 {
     sqlite3_stmt *s = NULL;
@@ -273,7 +266,7 @@ static void write_counts(FILE *stream, const json_t *rows)
     {
         const bool there = json_is_number(json_object_get(row, "ours"));
         json_t *to = there ? counts : absent_notes;
-        const char *key = text_of(row, there ? "provenance" : "note");
+        const char *key = table_text(row, there ? "provenance" : "note");
         json_object_set_new(to, key,
                             json_integer(json_integer_value(json_object_get(to, key)) + 1));
     }

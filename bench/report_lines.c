@@ -4,6 +4,8 @@
 #include <string.h>
 #include "bench/paper_cells.h"
 
+enum { HOW_MAX = 600 };
+
 static const struct column size_page[] = {
     { "size", "size", "%s" },
     { "format", "format", "%s" },
@@ -111,13 +113,6 @@ const struct report_pair report_pairs[] = {
     { .item = NULL },
 };
 
-static const char *text_of(const json_t *row, const char *member)
-{
-    const char *text = json_string_value(json_object_get(row, member));
-
-    return text ? text : "";
-}
-
 json_t *report_line_of(json_t *lines, const json_t *row)
 {
     static const char *const keys[] = { "variant", "size", "format", NULL };
@@ -140,6 +135,20 @@ json_t *report_line_of(json_t *lines, const json_t *row)
     return line;
 }
 
+void report_line_how(json_t *line, const json_t *row, const char *what)
+{
+    const char *how = table_text(row, "how"), *before = table_text(line, "how");
+    char text[HOW_MAX];
+
+    if (!json_object_get(line, "how")) {
+        json_object_set_new(line, "how", json_string(how));
+        json_object_set_new(line, "first", json_string(how));
+    } else if (strcmp(table_text(line, "first"), how)) {
+        snprintf(text, sizeof text, "%s; %s: %s", before, what, how);
+        json_object_set_new(line, "how", json_string(text));
+    }
+}
+
 json_t *report_lines(const json_t *rows, const struct report_pair *pair)
 {
     static const char *const members[] = { "ours",        "paper",  "ratio_ours",
@@ -152,8 +161,8 @@ json_t *report_lines(const json_t *rows, const struct report_pair *pair)
     json_array_foreach(rows, i, row)
     {
         for (int m = 0; m < 2; m++) {
-            if (!pair->metric[m] || strcmp(text_of(row, "item"), pair->item) ||
-                strcmp(text_of(row, "metric"), pair->metric[m]))
+            if (!pair->metric[m] || strcmp(table_text(row, "item"), pair->item) ||
+                strcmp(table_text(row, "metric"), pair->metric[m]))
                 continue;
             json_t *line = report_line_of(lines, row);
             json_t *batch = json_object_get(line, "parallel");
@@ -183,5 +192,5 @@ const char *report_absent(const json_t *lines)
             json_is_number(json_object_get(line, "b_ours")))
             return NULL;
     }
-    return text_of(json_array_get(lines, 0), "note");
+    return table_text(json_array_get(lines, 0), "note");
 }

@@ -24,6 +24,10 @@ extern const struct report_pair report_pairs[]; /* item NULL at the end */
 /* The line of a row's variant, size and format among `lines`, made when it is first needed. */
 json_t *report_line_of(json_t *lines, const json_t *row);
 
+/* Of a line made of several rows: its member `how` says once how they came about, and for each that
+ * came about in another way than the first, with `what` before it. */
+void report_line_how(json_t *line, const json_t *row, const char *what);
+
 /* The lines: `variant`, `size`, `model`, `format`, `roof_share`, `note`, and of each metric, after
  * "a_" and "b_": ours, paper, ratio_ours, ratio_paper, ci_low, ci_high, provenance. The caller's to
  * release; empty where the run has no such item. */

@@ -44,16 +44,16 @@ static void interval_text(FILE *stream, const json_t *line, int metric, const ch
 static void write_line(FILE *stream, const json_t *line, const struct report_pair *pair,
                        const char *previous)
 {
-    const char *size = json_string_value(json_object_get(line, "size"));
-    const char *model = json_string_value(json_object_get(line, "model"));
+    const char *size = table_text(line, "size");
+    const char *model = table_text(line, "model");
     const char *how = NULL;
 
     if (previous && strcmp(previous, size))
         fputs("\\addlinespace\n", stream);
     fputs(model && !strcmp(model, "b158") ? "BitNet b1.58" : "LLaMA LLM", stream);
     fputs(" (", stream);
-    tex_text(stream, json_string_value(json_object_get(line, "format")));
-    if (!strcmp(json_string_value(json_object_get(line, "variant")), "kv-i8"))
+    tex_text(stream, table_text(line, "format"));
+    if (!strcmp(table_text(line, "variant"), "kv-i8"))
         fputs(", int8 KV cache", stream);
     fputs(") & ", stream);
     tex_text(stream, size);
@@ -103,7 +103,7 @@ static void write_pair(FILE *stream, const json_t *lines, const struct report_pa
     json_array_foreach(lines, i, line)
     {
         write_line(stream, line, pair, previous);
-        previous = json_string_value(json_object_get(line, "size"));
+        previous = table_text(line, "size");
     }
     fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", stream);
 }

@@ -14,6 +14,20 @@ json_t *table_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+const char *table_text(const json_t *row, const char *member)
+{
+    const char *text = json_string_value(json_object_get(row, member));
+
+    return text ? text : "";
+}
+
+double table_number(const json_t *row, const char *member)
+{
+    const json_t *value = json_object_get(row, member);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 static int write_json(FILE *stream, const json_t *rows, bool lines)
 {
     size_t i;

@@ -26,6 +26,11 @@ int table_write(FILE *stream, enum output_format format, const json_t *rows,
 /* A number, or null where it is NaN or infinite (jansson refuses those). */
 json_t *table_real(double value);
 
+/* A row's member as text, "" where it has none, or as a number, NaN where it has none. row may be
+ * NULL. */
+const char *table_text(const json_t *row, const char *member);
+double table_number(const json_t *row, const char *member);
+
 /* One cell as text: a number as format says, anything else as it is, "-" where there is none. */
 void table_cell(char *text, size_t size, const json_t *value, const char *format);
 enum { TABLE_CELL_MAX = 160 };

@@ -302,8 +302,8 @@ static bool same(const json_t *a, const json_t *b, const char *member)
 
 static bool is_row(const json_t *row, const char *metric)
 {
-    return !strcmp(json_string_value(json_object_get(row, "item")), table3_item) &&
-           !strcmp(json_string_value(json_object_get(row, "metric")), metric);
+    return !strcmp(table_text(row, "item"), table3_item) &&
+           !strcmp(table_text(row, "metric"), metric);
 }
 
 /* What the lines lack: the KV cache in a word, and what it costs. */
@@ -314,7 +314,7 @@ static void complete(json_t *lines, const json_t *rows)
 
     json_array_foreach(lines, i, line)
     {
-        const char *variant = json_string_value(json_object_get(line, "variant"));
+        const char *variant = table_text(line, "variant");
         json_object_set_new(line, "kv", json_string(strcmp(variant, "kv-i8") ? "f16" : "i8"));
         json_object_set_new(line, "error", json_null());
         json_array_foreach(rows, k, row)
@@ -346,6 +346,7 @@ static int add_powers(json_t *line, const json_t *rows, char names[POWERS_MAX][N
         for (int p = 0; p < POWERS_MAX; p++)
             if (parallel == 1 << p) {
                 json_object_set(line, names[p], json_object_get(row, "ours"));
+                report_line_how(line, row, names[p]);
                 powers = p + 1 > powers ? p + 1 : powers;
             }
     }
@@ -355,7 +356,7 @@ static int add_powers(json_t *line, const json_t *rows, char names[POWERS_MAX][N
 /* Tokens/s by batch, in columns; the largest batches have a table of their own. */
 static int write_batches(struct outputs *o, const json_t *lines, const json_t *rows)
 {
-    struct column by_batch[3 + POWERS_MAX + 1] = { { "size", "size", "%s" },
+    struct column by_batch[3 + POWERS_MAX + 2] = { { "size", "size", "%s" },
                                                    { "format", "format", "%s" },
                                                    { "kv", "KV", "%s" } };
     char names[POWERS_MAX][NAME_BYTES];
@@ -374,6 +375,7 @@ static int write_batches(struct outputs *o, const json_t *lines, const json_t *r
     }
     for (int p = 0; p < most; p++)
         by_batch[3 + p] = (struct column){ names[p], names[p], "%.1f" };
+    by_batch[3 + most] = (struct column){ "how", "how", "%s" };
     const int error =
         most
             ? outputs_table(o, used, by_batch, "Tokens per second by batch",

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 #include "harness/store.h"
 
 static const struct channel channels[] = {

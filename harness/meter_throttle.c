@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "harness/energy/counter.h"
-#include "harness/energy/packages.h"
+#include "harness/counter.h"
+#include "harness/packages.h"
 #include "harness/store.h"
 #include "harness/sysfs.h"
 

@@ -155,7 +155,6 @@ static void pack_rows(char *to, const struct call *call, int token, int tokens, 
         for (int t = 0; t < tokens; t++, to += GEMM_ROW) {
             const size_t part = bytes - i < GEMM_ROW ? bytes - i : GEMM_ROW;
             memcpy(to, from + (size_t)t * stride + i, part);
-            memset(to + part, 0, GEMM_ROW - part);
         }
 }
 

@@ -32,7 +32,7 @@ struct gemm_ops {
     /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. NULL: the
      * tile reads packed weights where they lie. */
     void (*unpack)(void *w, const void *panel, int k, int n);
-    size_t word; /* GEMM_WORD or GEMM_ROW; the last may be part of zeros. 0: GEMM_WORD */
+    size_t word; /* GEMM_WORD or GEMM_ROW, whose last has columns in part. 0: GEMM_WORD */
     /* c[t][r] (+)= sum over n columns, t < tokens, r < PANEL_ROWS, c's tokens ldc elements apart.
      * c is int32 where activations are int8. x is (n * x_size / word, tokens) words. fresh: c
      * holds nothing yet. */

@@ -78,7 +78,7 @@ static inline __attribute__((always_inline)) void amx_steps(int32_t *c, size_t l
     for (int k = 0; k < n; k += GEMM_ROW, w += AMX_W_BYTES, x += step) {
         char rest[AMX_W_BYTES];
         const char *wk = w;
-        if (n - k < GEMM_ROW) { /* behind the columns are zeros, as in x */
+        if (n - k < GEMM_ROW) { /* behind the columns are zeros: x has anything there */
             const size_t bytes = (size_t)(n - k) * PANEL_ROWS;
             memcpy(rest, w, bytes);
             memset(rest + bytes, 0, sizeof rest - bytes);

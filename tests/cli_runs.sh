@@ -14,9 +14,6 @@ mounted=
 trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; [ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB TRITBENCH_INJECT
-explain() {
-    tail -n 12 err | sed 's/^/# /'
-}
 # The smallest run there is: one model, two formats, decode and prefill.
 smallest="-m dummy-125M -f i8,ternary2 --only fig2 -r 2 -t 1 --idle 0 --energy-windows 1"
 paper() { # database, further arguments

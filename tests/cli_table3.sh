@@ -13,9 +13,6 @@ child=
 trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB TRITBENCH_INJECT
-explain() {
-    tail -n 12 err | sed 's/^/# /'
-}
 table3() { # further arguments
     "$program" paper --only table3 -m dummy-125M -r 1 -t 1 --idle 0 --energy-windows 1 "$@" >out 2>err
 }
@@ -58,6 +55,9 @@ ok "what it does to the logits is measured" $?
 [ "$(cat got)" -eq 16 ] && grep -q '| dummy-125M | f16 *| f16 *| *0 |' table.md &&
     grep -qF "The paper's Table 3" table.tex && grep -qF '(ternary2, int8 KV cache)' table.tex
 ok "the numbers are in the database, the tables in Markdown and LaTeX" $?
+sed -n '/^## Tokens per second by batch/,/^All/p' table.md | grep '^| dummy' >by_batch
+[ -s by_batch ] && ! grep -v '| measured[^|]*|$' by_batch
+ok "tokens/s by batch say how they came about" $?
 "$program" report --db t.db --only table3 -o json >again 2>err && cmp -s again rows.json
 ok "report prints them again" $?
 

@@ -26,9 +26,6 @@ child=
 trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null; [ -z "${temporary:-}" ] || rm -rf "$temporary"' EXIT
 cd "$dir" || exit 99
 unset TRITBENCH_DB TRITBENCH_INJECT
-explain() {
-    tail -n 12 err | sed 's/^/# /'
-}
 ask() { # database, query
     "$sql" "$1" "$2" 2>>err
 }

@@ -161,11 +161,11 @@ awk -F '\t' '$3 != "null" && $4 != "null" && $11 !~ /^(measured|cycled [0-9]+\/[
 ok "every row of a size and a format says how it came about" $?
 
 # What is printed for readers are these numbers, with as many digits as there are: in the cells of Markdown
-# and of LaTeX, without units and signs.
+# and of LaTeX, without units, signs and the 95% of headings.
 tr ',{}' '\n\n\n' <rows.json | sed -n 's/^ *"[a-z_]*": *\(-\{0,1\}[0-9][0-9.e+-]*\)$/\1/p' >known
 {
     sed -n 's/^| //p' report.md | tr '|' '\n'
-    sed -n '/ \\\\$/s/ \\\\$//p' report.tex | sed 's/\\times//g; s/[][(),$\\]/ /g' | tr '& ' '\n\n'
+    sed -n '/ \\\\$/s/ \\\\$//p' report.tex | sed 's/95\(\\,\)*\\%//g; s/\\times//g; s/[][(),$\\]/ /g' | tr '& ' '\n\n'
 } | sed 's/^ *//; s/x\{0,1\} *$//' | grep -x -- '-\{0,1\}[0-9][0-9]*[.]\{0,1\}[0-9]*' | sort -u >printed
 awk 'NR == FNR {
         for (d = 0; d <= 5; d++) shown[sprintf("%." d "f", $1)]

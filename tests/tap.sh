@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # TAP for the scripts beside it, which source this and end with `tap_end`. A script may define
-# `explain`, which prints what is known of the case that failed, each line behind a #.
+# `explain`, which prints what is known of the case that failed, each line behind a #: else it is the end of
+# the file err, if there is one.
 number=0
 status=0
 
 explain() {
-    :
+    [ ! -f err ] || tail -n 12 err | sed 's/^/# /'
 }
 ok() { # name, 0 when it holds
     number=$((number + 1))

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 #include "config.h"
 #include "harness/energy/energy.h"
-#include "harness/energy/packages.h"
+#include "harness/packages.h"
 #include "harness/energy/routes.h"
 #include "tests/fake_log.h"
 

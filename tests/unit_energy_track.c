@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 #include "harness/energy/guard.h"
 #include "harness/energy/load.h"
 #include "harness/energy/track.h"

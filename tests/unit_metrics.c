@@ -17,6 +17,7 @@
 #include "bench/energy_rows.h"
 #include "bench/joules.h"
 #include "bench/metrics.h"
+#include "tests/scratch_store.h"
 
 static struct store *store;
 static sqlite3 *db;
@@ -30,11 +31,7 @@ static void write_rows(const char *sql)
 /* Cell 1: 4 tokens, 1000 bytes and 8000 operations a sample; samples of 100, 200 and 600 ns. */
 static int open_cell(void **state)
 {
-    char *path = strdup("/tmp/tritbench-metrics-XXXXXX");
-    const int fd = path ? mkstemp(path) : -1;
-
-    *state = path;
-    if (fd < 0 || close(fd) || store_open(&store, path))
+    if (scratch_store_open(&store, state))
         return -1;
     db = store_db(store);
     write_rows("INSERT INTO machine (id, key) VALUES (1, '0123456789abcdef');"
@@ -52,10 +49,7 @@ static int open_cell(void **state)
 
 static int close_cell(void **state)
 {
-    store_close(store);
-    const int error = unlink(*state);
-    free(*state);
-    return error;
+    return scratch_store_close(store, state);
 }
 
 static void add_reading(int sample, const char *channel, double value, const char *note)

@@ -14,6 +14,7 @@
 #include "bench/roofline.h"
 #include "harness/measure.h"
 #include "harness/store.h"
+#include "tests/scratch_store.h"
 
 enum { ROUNDS = 3 };
 
@@ -22,24 +23,13 @@ static int64_t run;
 
 static int open_store(void **state)
 {
-    static const struct host host = { .key = "0123456789abcdef" };
-    static const struct build build = { "1", "", "", "cc", "-O3", "none" };
-    char *path = strdup("/tmp/tritbench-roofline-XXXXXX");
-    const int fd = path ? mkstemp(path) : -1;
-
-    *state = path;
-    if (fd < 0 || close(fd) || unlink(path) || store_open(&store, path))
-        return -1;
-    run = store_run_begin(store, &host, &build, "kernel", "", 1);
+    run = scratch_store_run(&store, state, "kernel");
     return run > 0 ? 0 : -1;
 }
 
 static int close_store(void **state)
 {
-    store_close(store);
-    const int error = unlink(*state);
-    free(*state);
-    return error;
+    return scratch_store_close(store, state);
 }
 
 /* A cell with a warm-up sample, which counts nowhere, and one for each of `times`. */

@@ -15,30 +15,21 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "bench/schedule.h"
+#include "tests/scratch_store.h"
 
 static struct config config = { .seed = 3 };
 static struct run run = { .command = "paper", .config = &config };
-static char path[] = "/tmp/tritbench-schedule-XXXXXX";
 
 static int open_run(void **state)
 {
-    static const struct host host = { .key = "0123456789abcdef" };
-    static const struct build build = { "1", "", "", "cc", "-O3", "none" };
-    const int fd = mkstemp(path);
-
-    (void)state;
-    config.db = path;
-    if (fd < 0 || close(fd) || store_open(&run.store, path))
-        return -1;
-    run.id = store_run_begin(run.store, &host, &build, "paper", "", config.seed);
+    run.id = scratch_store_run(&run.store, state, "paper");
+    config.db = *state;
     return run.id > 0 ? 0 : -1;
 }
 
 static int close_run(void **state)
 {
-    (void)state;
-    store_close(run.store);
-    return unlink(path);
+    return scratch_store_close(run.store, state);
 }
 
 /* ---- claims ---- */
@@ -53,8 +44,8 @@ static pid_t claimant(bool block, int64_t id, int ms, int *from)
     const pid_t pid = fork();
     if (pid == 0) {
         if (block)
-            schedule_claim_block(path, id);
-        else if (schedule_claim("paper", path, id))
+            schedule_claim_block(config.db, id);
+        else if (schedule_claim("paper", config.db, id))
             _exit(1);
         if (write(ends[1], "r", 1) != 1)
             _exit(1);
@@ -75,11 +66,12 @@ static void a_run_is_one_process(void **state)
     const pid_t pid = claimant(false, 1000, 60000, &from);
 
     (void)state;
-    assert_int_equal(schedule_claim("resume", path, 1000), 2);
-    assert_int_equal(schedule_claim("resume", path, 1001), 0); /* another run of the database */
+    assert_int_equal(schedule_claim("resume", config.db, 1000), 2);
+    assert_int_equal(schedule_claim("resume", config.db, 1001),
+                     0); /* another run of the database */
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(schedule_claim("resume", path, 1000), 0);
+    assert_int_equal(schedule_claim("resume", config.db, 1000), 0);
     close(from);
 }
 
@@ -90,7 +82,7 @@ static void a_block_is_waited_for(void **state)
     const pid_t pid = claimant(true, 2000, 300, &from);
 
     (void)state;
-    assert_int_equal(schedule_claim("resume", path, 2000), 0);
+    assert_int_equal(schedule_claim("resume", config.db, 2000), 0);
     assert_int_equal(poll(&(struct pollfd){ .fd = from, .events = POLLIN }, 1, 0), 1);
     char end = '\0';
     assert_int_equal(read(from, &end, 1), 1);

@@ -16,6 +16,7 @@
 #include "bench/table3_rows.h"
 #include "harness/measure.h"
 #include "harness/store.h"
+#include "tests/scratch_store.h"
 
 enum { THREADS = 2, GIB = 1 << 30 };
 
@@ -167,24 +168,13 @@ static int64_t run_id;
 
 static int open_store(void **state)
 {
-    static const struct host host = { .key = "0123456789abcdef" };
-    static const struct build build = { "1", "", "", "cc", "-O3", "none" };
-    char *path = strdup("/tmp/tritbench-table3-XXXXXX");
-    const int fd = path ? mkstemp(path) : -1;
-
-    *state = path;
-    if (fd < 0 || close(fd) || unlink(path) || store_open(&store, path))
-        return -1;
-    run_id = store_run_begin(store, &host, &build, "paper", "", 1);
+    run_id = scratch_store_run(&store, state, "paper");
     return run_id > 0 ? 0 : -1;
 }
 
 static int close_store(void **state)
 {
-    store_close(store);
-    const int error = unlink(*state);
-    free(*state);
-    return error;
+    return scratch_store_close(store, state);
 }
 
 /* A batch whose samples all take `ns`; 0: it was skipped. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 #include "harness/sysfs.h"
 
 #define CLASS "/sys/class/hwmon"
@@ -240,10 +240,10 @@ static void hwmon_read(void *state, int channel, struct energy_sample *sample)
     const struct sensor *sensor = &((const struct hwmon *)state)->sensor[channel];
     struct energy_sample other;
 
-    counter_sample(sensor->fd[0], sample);
+    routes_read_file(sensor->fd[0], sample);
     if (sensor->fd[1] < 0 || sample->error)
         return;
-    counter_sample(sensor->fd[1], &other);
+    routes_read_file(sensor->fd[1], &other);
     sample->error = other.error;
     sample->raw *= other.raw;
     sample->spread_ns =

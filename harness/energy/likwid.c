@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "harness/energy/hush.h"
-#include "harness/energy/packages.h"
+#include "harness/packages.h"
 #include "harness/energy/routes.h"
 #include "harness/liblikwid.h"
 

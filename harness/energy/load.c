@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 
 /* user nice system idle iowait irq softirq steal: guest time is inside user's. */
 enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };

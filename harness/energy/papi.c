@@ -17,7 +17,7 @@
 #include <time.h>
 #include "config.h"
 #include "harness/energy/hush.h"
-#include "harness/energy/packages.h"
+#include "harness/packages.h"
 #include "harness/energy/routes.h"
 #include "harness/sysfs.h"
 #if HAVE_PAPI

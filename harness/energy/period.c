@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 
 enum { UPDATES_MAX = 50, SPREAD_MIN = 10, AWAY_NS = 50000, ABSENT_NS = 50000000 };
 

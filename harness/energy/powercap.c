@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 #include "harness/sysfs.h"
 
 #define CLASS  "/sys/class/powercap"
@@ -310,7 +310,7 @@ static void powercap_read(void *state, int channel, struct energy_sample *sample
 {
     const struct powercap *p = state;
 
-    counter_sample(p->fd[channel], sample);
+    routes_read_file(p->fd[channel], sample);
 }
 
 const struct energy_route energy_powercap = {

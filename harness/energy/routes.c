@@ -2,6 +2,8 @@
 #include "harness/energy/routes.h"
 
 #include <stddef.h>
+#include "harness/counter.h"
+#include "harness/meter.h"
 #include "harness/store.h"
 
 const struct energy_route *const energy_routes[] = {
@@ -23,4 +25,14 @@ void routes_platform(struct energy_channel *channels, int count)
     for (int c = 0; c < count; c++)
         if (channels[c].role == ENERGY_PACKAGE || channels[c].role == ENERGY_DRAM)
             channels[c].parent = platform;
+}
+
+void routes_read_file(int fd, struct energy_sample *sample)
+{
+    int64_t before = clock_ns(), after;
+
+    sample->error = counter_read(fd, &sample->raw);
+    after = clock_ns();
+    sample->time_ns = before + (after - before) / 2;
+    sample->spread_ns = after - before;
 }

@@ -16,5 +16,7 @@ extern const struct energy_route energy_perf_any;
 const char *routes_provenance(const struct meter_context *context);
 /* What the platform contains: packages and DRAM are its children, where there is one. */
 void routes_platform(struct energy_channel *channels, int count);
+/* A sample of a counter's file (counter.h), with the time and its error. */
+void routes_read_file(int fd, struct energy_sample *sample);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 
 enum { STANDING_PERIODS = 50 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/energy/counter.h"
+#include "harness/counter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,16 +57,6 @@ int counter_read(int fd, uint64_t *value)
     if (fstat(fd, &file) == 0 && file.st_nlink == 0)
         return -ENODEV;
     return counter_parse(text, (size_t)length, value);
-}
-
-void counter_sample(int fd, struct energy_sample *sample)
-{
-    int64_t before = clock_ns(), after;
-
-    sample->error = counter_read(fd, &sample->raw);
-    after = clock_ns();
-    sample->time_ns = before + (after - before) / 2;
-    sample->spread_ns = after - before;
 }
 
 const char *counter_error(int error)

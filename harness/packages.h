@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Packages (sockets) of this machine, for routes that read a counter on one CPU of each. */
-#ifndef HARNESS_ENERGY_PACKAGES_H
-#define HARNESS_ENERGY_PACKAGES_H
+#ifndef HARNESS_PACKAGES_H
+#define HARNESS_PACKAGES_H
 
 enum { PACKAGES_MAX = 16 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/energy/packages.h"
+#include "harness/packages.h"
 
 #include <stdint.h>
 #include <stdio.h>
