@@ -11,11 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "bench/paper_cells.h"
 #include "bench/paper_claims.h"
 #include "bench/paper_cycled.h"
 #include "bench/paper_depth.h"
 #include "bench/paper_fit.h"
 #include "bench/paper_memory.h"
+#include "bench/report_lines.h"
 #include "tests/paper_fixture.h"
 #include "tests/scratch_store.h"
 
@@ -113,6 +115,36 @@ static void each_prompt_and_depth_has_its_row(void **state)
 }
 
 /* ---- memory ---- */
+
+/* The tables of sizes have one prompt: the longest. */
+static void without_a_prompt_it_is_the_longest(void **state)
+{
+    struct paper_cell c;
+
+    (void)state;
+    assert_true(paper_cell_find(store_db(store), run, "3B", "ternary2", "prefill", &c));
+    assert_int_equal(c.n_prompt, 512);
+    paper_cell_release(&c);
+    assert_false(paper_cell_find(store_db(store), run, "3B", "ternary2", "train", &c));
+    assert_int_equal(c.n, 0);
+}
+
+static void a_line_of_rows_says_each_way_once(void **state)
+{
+    static const char *const ways[][2] = {
+        { "measured", "1" }, { "measured", "2" }, { "cycled 2/80", "4" }, { "measured", "8" }
+    };
+    json_t *line = json_object();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        json_t *row = json_pack("{s:s}", "how", ways[i][0]);
+        report_line_how(line, row, ways[i][1]);
+        json_decref(row);
+    }
+    assert_string_equal(text(line, "how"), "measured; 4: cycled 2/80");
+    json_decref(line);
+}
 
 static void memory_is_by_part_and_against_the_prediction(void **state)
 {
@@ -340,6 +372,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_prompt_and_depth_has_its_row),
+        cmocka_unit_test(without_a_prompt_it_is_the_longest),
+        cmocka_unit_test(a_line_of_rows_says_each_way_once),
         cmocka_unit_test(memory_is_by_part_and_against_the_prediction),
         cmocka_unit_test(a_line_goes_through_all_sizes),
         cmocka_unit_test(two_sizes_are_no_line),
