@@ -3,11 +3,20 @@
 #include <string.h>
 #include "kernels/panel.h"
 
-enum { CACHE_LINE = 64 };
+enum {
+    CACHE_LINE = 64,
+    GEMM_STEP = 2048, /* bytes of packed weights to a tile, where x is packed whole: measured */
+};
 
 static struct {
     size_t l1d, l2;
 } caches = { 32 * 1024, 512 * 1024 };
+
+/* Columns of x that are packed at a time, those of a panel that are unpacked at a time, and tokens.
+ */
+struct blocks {
+    int cols, step, tokens;
+};
 
 struct call {
     const struct gemm_ops *ops;
@@ -17,7 +26,7 @@ struct call {
     const struct acts *x;
     int first, last; /* rows */
     int cols;        /* padded */
-    struct gemm_blocks block;
+    struct blocks block;
     size_t panel_bytes;
 };
 
@@ -52,28 +61,54 @@ static size_t packed_x(const struct gemm_ops *ops, int n)
     return (bytes + word - 1) / word * word;
 }
 
-/* Parts of equal size, none larger than `most`, in whole units. */
-static int equal_part(int total, int most, int unit)
+/* Of a panel's first columns. */
+static size_t bytes_of(const struct gemm_ops *ops, int columns)
 {
+    return (size_t)(columns / ops->family->block_cols) * ops->family->block_bytes;
+}
+
+/* The least that is a multiple of both. */
+static int multiple(int a, int b)
+{
+    int n = a;
+
+    while (n % b)
+        n += a;
+    return n;
+}
+
+/* Parts of equal size, none larger than `limit`, in whole units, one at least. */
+static int equal_part(int total, int limit, int unit)
+{
+    const int most = limit > unit ? limit / unit * unit : unit;
     const int parts = (total + most - 1) / most;
     const int part = (total + parts - 1) / parts;
 
     return (part + unit - 1) / unit * unit;
 }
 
-struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens)
+/* Where x fits the L2 cache whole, the panels are one stream, as in a GEMV, and a tile's sums are
+ * added to by one step after the other. */
+static struct blocks blocks_of(const struct gemm_ops *ops, int cols, int tokens)
 {
     /* Measured: a block that was unpacked may fill the L1 cache, one that is read where it lies may
      * take half of it. */
     const size_t w = ops->unpack ? (size_t)least(caches.l1d, GEMM_W_BYTES) : caches.l1d / 2;
     const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
-    const int unit = ops->family->block_cols;
-    const int columns = (int)(w / (PANEL_ROWS * ops->w_size)) / unit * unit;
-    struct gemm_blocks block = { .cols = equal_part(cols, columns > unit ? columns : unit, unit) };
-    const int most = (int)(x / packed_x(ops, block.cols)) / ops->tokens * ops->tokens;
+    const struct family *f = ops->family;
+    const int unit = multiple(f->block_cols, (int)(word_of(ops) / ops->x_size));
+    const int fit = (int)(w / (PANEL_ROWS * ops->w_size));
+    const int tiles = (tokens + ops->tokens - 1) / ops->tokens;
+    const int fetched = (int)((size_t)(tiles * f->block_cols) * GEMM_STEP / f->block_bytes);
 
-    block.tokens = equal_part(tokens, most > ops->tokens ? most : ops->tokens, ops->tokens);
-    return block;
+    if ((size_t)tokens * packed_x(ops, cols) <= x)
+        return (struct blocks){ cols, equal_part(cols, fetched < fit ? fetched : fit, unit),
+                                tokens };
+    const int part = equal_part(cols, fit, unit);
+    const int fits = (int)(x / packed_x(ops, part)) / ops->tokens * ops->tokens;
+    return (struct blocks){
+        part, part, equal_part(tokens, fits > ops->tokens ? fits : ops->tokens, ops->tokens)
+    };
 }
 
 /* The values are ready: integers become floats, in place. */
@@ -105,10 +140,10 @@ static void copy_part(const struct call *call, float *tile, int row, int token, 
     }
 }
 
-static void one_tile(const struct call *call, const struct part *part, int row, const void *w,
-                     const void *x, int token, int tokens)
+static void one_tile(const struct call *call, int row, int k, int n, const void *w, const void *x,
+                     int token, int tokens)
 {
-    const bool fresh = part->k == 0, done = part->k + part->n == call->cols;
+    const bool fresh = k == 0, done = k + n == call->cols;
     const bool whole = row >= call->first && row + PANEL_ROWS <= call->last;
     union { /* sums of either kind */
         float f32[GEMM_TOKENS_MAX * PANEL_ROWS];
@@ -127,7 +162,7 @@ static void one_tile(const struct call *call, const struct part *part, int row, 
             __builtin_prefetch(c + (size_t)t * ldc, 1);
             __builtin_prefetch(c + (size_t)t * ldc + PANEL_ROWS - 1, 1);
         }
-    call->ops->tile(c, ldc, w, x, tokens, part->n, fresh);
+    call->ops->tile(c, ldc, w, x, tokens, n, fresh);
     if (done)
         finish(call, c, ldc, row, token, tokens);
     if (!whole)
@@ -206,17 +241,19 @@ static void fetch(const char *from, size_t bytes, int i, int parts)
         __builtin_prefetch(from + line * CACHE_LINE, 0, 2);
 }
 
-static void one_panel(const struct call *call, const struct part *part, int panel, const void *w,
-                      const char *next, size_t next_bytes)
+/* Columns [k, k + n) of the panel that begins at `row`, for all of the part's tokens. */
+static void one_step(const struct call *call, const struct part *part, int row, int k, int n,
+                     const void *w, const char *next, size_t next_bytes)
 {
     const int tiles = tiles_of(call, part->tokens);
 
     for (int i = 0; i < tiles; i++) {
         const int begin = tile_begin(part->tokens, tiles, i);
         const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
-        const char *x = part->packed + (size_t)begin * packed_x(call->ops, part->n);
+        const char *x = part->packed + (size_t)begin * packed_x(call->ops, part->n) +
+                        (size_t)(k - part->k) * call->ops->x_size * (size_t)tokens;
         fetch(next, next_bytes, i, tiles);
-        one_tile(call, part, panel * PANEL_ROWS, w, x, part->token + begin, tokens);
+        one_tile(call, row, k, n, w, x, part->token + begin, tokens);
     }
 }
 
@@ -224,17 +261,23 @@ static void all_panels(const struct call *call, const struct part *part)
 {
     const struct gemm_ops *ops = call->ops;
     const int begin = panel_of(call->first), end = panel_of(call->last + PANEL_ROWS - 1);
-    const struct family *f = ops->family;
-    const size_t at = (size_t)(part->k / f->block_cols) * f->block_bytes;
-    const size_t bytes = (size_t)(part->n / f->block_cols) * f->block_bytes;
+    const int until = part->k + part->n, step = call->block.step;
     _Alignas(CACHE_LINE) char w[GEMM_W_BYTES];
 
     for (int p = begin; p < end; p++) {
         const char *panel = (const char *)call->w->data + (size_t)p * call->panel_bytes;
-        if (ops->unpack)
-            ops->unpack(w, panel, part->k, part->n);
-        one_panel(call, part, p, ops->unpack ? w : panel + at, panel + at + call->panel_bytes,
-                  p + 1 < end ? bytes : 0);
+        for (int k = part->k; k < until; k += step) {
+            const int n = least((size_t)step, (size_t)(until - k));
+            const bool turn = k + n == until; /* to the next panel */
+            const char *next = turn ? panel + call->panel_bytes + bytes_of(ops, part->k)
+                                    : panel + bytes_of(ops, k + n);
+            const int left = turn ? (p + 1 < end ? part->n : 0) : until - k - n;
+            if (ops->unpack)
+                ops->unpack(w, panel, k, n);
+            one_step(call, part, p * PANEL_ROWS, k, n,
+                     ops->unpack ? w : (const void *)(panel + bytes_of(ops, k)), next,
+                     bytes_of(ops, least((size_t)left, (size_t)step)));
+        }
     }
 }
 
@@ -250,12 +293,16 @@ void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wm
                                .first = first,
                                .last = last,
                                .cols = cols,
-                               .block = gemm_blocks(ops, cols, x->count),
+                               .block = blocks_of(ops, cols, x->count),
                                .panel_bytes = panel_bytes(ops->family, w->cols) };
     _Alignas(CACHE_LINE) char packed[GEMM_X_BYTES];
 
     if (first >= last)
         return;
+    if (ops->few && x->count <= ops->few->tokens) {
+        gemv_tokens(ops->few, y, ldy, w, x, x->count, first, last);
+        return;
+    }
     for (int token = 0; token < x->count; token += call.block.tokens)
         for (int k = 0; k < cols; k += call.block.cols) {
             const struct part part = { .token = token,

@@ -4,17 +4,17 @@
  *
  *     for each block of tokens
  *         for each block of columns: pack x          (the block of x stays in the L2 cache)
- *             for each panel: unpack w               (the block of a panel stays in the L1 cache)
- *                 for each tile of tokens: c += tile (the next panel is fetched meanwhile)
+ *             for each panel, and each step of its columns: unpack w     (stays in the L1 cache)
+ *                 for each tile of tokens: c += tile   (what is next of w is fetched meanwhile)
  *
  * as in Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with the
- * panel of 16 rows as the register tile's rows. Partial sums live in y itself, between blocks of
- * columns, as f32 or as the bits of an int32. */
+ * panel of 16 rows as the register tile's rows. Partial sums live in y itself, between steps and
+ * blocks of columns, as f32 or as the bits of an int32. */
 #ifndef KERNELS_GEMM_H
 #define KERNELS_GEMM_H
 
 #include <stdbool.h>
-#include "kernels/kernel.h"
+#include "kernels/gemv.h"
 
 enum {
     GEMM_TOKENS_MAX = 32,         /* of a register tile */
@@ -37,6 +37,7 @@ struct gemm_ops {
      * c is int32 where activations are int8. x is (n * x_size / word, tokens) words. fresh: c
      * holds nothing yet. */
     void (*tile)(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh);
+    const struct gemv_ops *few; /* for few->tokens tokens at most; NULL: tiles for any number */
     int offset;        /* codes are too high by this: so many times the token's sum is taken off */
     void (*end)(void); /* of a thread, after its last tile; NULL: nothing */
 };
@@ -44,12 +45,6 @@ struct gemm_ops {
 /* Sizes of a core's caches that the blocks are cut for, in bytes; 0: unknown, stays as it is. Set
  * by threads_open, before any GEMM. Blocks stay within GEMM_W_BYTES and GEMM_X_BYTES. */
 void gemm_caches(size_t l1d, size_t l2);
-
-/* Columns of a block for a family of w_size bytes an unpacked weight, and tokens of a block. */
-struct gemm_blocks {
-    int cols, tokens;
-};
-struct gemm_blocks gemm_blocks(const struct gemm_ops *ops, int cols, int tokens);
 
 /* tile_n with `tokens` as a constant, so that its sums stay in registers. */
 #define GEMM_TILE_6(tile_n, tokens, ...)                                                           \

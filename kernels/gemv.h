@@ -2,14 +2,19 @@
  *
  * The loops around a GEMV's inner loop, once for every family and instruction set: a thread's
  * panels are read as two streams, the lower and the upper half, so that two pages are open at a
- * time and both streams share the loads of x. */
+ * time and both streams share the loads of x. A GEMM of a few tokens is done by the same streams:
+ * its time is that of the weights' way from memory, and tiles would be waiting for it. */
 #ifndef KERNELS_GEMV_H
 #define KERNELS_GEMV_H
 
+#include <stdbool.h>
 #include "kernels/kernel.h"
 
 enum {
     GEMV_PANELS = 2,
+    GEMV_TOKENS = 8, /* of a GEMM at most that is done by these streams: measured */
+    GEMV_GROUP = 4,  /* tokens at most whose sums are in registers at a time */
+    GEMV_SUMS = 8,   /* vectors of sums in registers, of 16 or more */
     /* Bytes of prefetch in each stream: docs/formats.md, "Prefetch". */
     GEMV_AHEAD = 1024,
     GEMV_AHEAD_TERNARY = 3072,
@@ -18,22 +23,54 @@ enum {
     GEMV_TABLE = 256 * 1024,
 };
 
+/* sums_n(..., panels, tokens) with these two as constants, so that its sums stay in registers.
+ * pairs is gemv_ops.pairs. */
+#define GEMV_FIXED(sums_n, pairs, tokens, panels, ...)                                             \
+    do {                                                                                           \
+        const bool pair = (panels) == GEMV_PANELS;                                                 \
+        switch (tokens) {                                                                          \
+            GEMV_CASE(sums_n, 1, pairs, pair, __VA_ARGS__)                                         \
+            GEMV_CASE(sums_n, 2, pairs, pair, __VA_ARGS__)                                         \
+            GEMV_CASE(sums_n, 3, pairs, pair, __VA_ARGS__)                                         \
+        default:                                                                                   \
+            GEMV_CASE(sums_n, 4, pairs, pair, __VA_ARGS__)                                         \
+        }                                                                                          \
+    } while (0)
+#define GEMV_CASE(sums_n, tokens, pairs, pair, ...)                                                \
+    case tokens:                                                                                   \
+        if ((tokens) <= (pairs) && (pair))                                                         \
+            sums_n(__VA_ARGS__, GEMV_PANELS, tokens);                                              \
+        else                                                                                       \
+            sums_n(__VA_ARGS__, 1, tokens);                                                        \
+        break;
+
 struct gemv_ops {
     const struct family *family;
     int offset; /* codes are too high by this: so many times the token's sum is taken off */
-    /* sums[p][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride` bytes
-     * apart; sums are int32 where activations are int8, or f32. */
-    void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int cols,
-                 int panels);
-    /* Families that look products up have these two instead: tables of columns [k, k + n), and
-     * sums by them. Tables of one of the family's blocks of columns are table_bytes. */
+    int tokens; /* a GEMM of so many is done by these streams; 0: of none */
+    int group;  /* tokens at most that sums takes at a time; at most GEMV_GROUP */
+    int pairs;  /* tokens for which sums of GEMV_PANELS panels fit the registers; with more of them
+                 * a panel is read at a time */
+    /* sums[p][t][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride`
+     * bytes apart, for x's tokens [token, token + tokens); sums are int32 where activations are
+     * int8, or f32. */
+    void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int token,
+                 int tokens, int cols, int panels);
+    /* Families that look products up have these two instead, for one token, x's first: tables of
+     * columns [k, k + n), and sums by them. A block of columns has tables of table_bytes. */
     size_t table_bytes;
     void (*prepare)(void *table, const struct acts *x, int k, int n);
     void (*lookup)(int32_t *sums, const void *panel, size_t stride, const void *table, int cols,
                    int panels);
 };
 
+/* GEMV of x's first token. */
 void gemv_streams(const struct gemv_ops *ops, float *y, const struct wmat *w, const struct acts *x,
                   int first, int last);
+
+/* GEMM of x's first `tokens` tokens, GEMV_TOKENS at most: y is (tokens, rows), tokens ldy floats
+ * apart. */
+void gemv_tokens(const struct gemv_ops *ops, float *y, int ldy, const struct wmat *w,
+                 const struct acts *x, int tokens, int first, int last);
 
 #endif

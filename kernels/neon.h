@@ -8,6 +8,7 @@
 #include <arm_neon.h>
 #include <stdint.h>
 
+enum { NEON_PAIRS = 2 };  /* gemv_ops.pairs: 16 sums of 4 rows */
 enum { NEON_TOKENS = 6 }; /* of a GEMM's tile: 24 sums of 4 rows, and 8 registers for operands */
 
 /* The instructions take the number of a lane as a constant, and a loop's variable becomes one only

@@ -5,7 +5,7 @@
 
 static const int columns[] = { 1, 7, 100, 5460, 8640, 45568 };
 static const int row_counts[] = { 1, 3, 13, 16, 17, 48 };
-static const int batches[] = { 1, 2, 3, 4, 5, 6, 7, 12, 33, 64 };
+static const int batches[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 33, 64 };
 /* Multiply-adds of one case, so that slow C kernels end, too: up to the first every fill,
  * up to the second random and the largest numbers. */
 static const long WORK_LITTLE = 200000, WORK_MAX = 4000000;

@@ -19,17 +19,25 @@ static inline void column(float32x4_t w[4], const uint16_t *from)
     }
 }
 
-/* `panels` panels at a time, `stride` bytes apart. */
+/* `panels` panels at a time, `stride` bytes apart; tokens' x are `apart` floats apart. */
 static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_t *w, size_t stride,
-                                                         const float *x, int cols, const int panels)
+                                                         const float *x, size_t apart, int cols,
+                                                         const int panels, const int tokens)
 {
-    float32x4_t sum[GEMV_PANELS * 4];
+    float32x4_t sum[GEMV_PANELS][GEMV_GROUP][4];
 
-#pragma GCC unroll 8
-    for (int j = 0; j < 4 * panels; j++)
-        sum[j] = vdupq_n_f32(0);
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+            for (int h = 0; h < 4; h++)
+                sum[p][t][h] = vdupq_n_f32(0);
     for (int c = 0; c < cols; c += GROUP) {
-        const float32x4_t xc = vld1q_f32(x + c);
+        float32x4_t xc[GEMV_GROUP];
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+            xc[t] = vld1q_f32(x + (size_t)t * apart + c);
 #pragma GCC unroll 4
         for (int i = 0; i < GROUP; i++, w += PANEL_ROWS)
 #pragma GCC unroll 2
@@ -40,25 +48,31 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
                     __builtin_prefetch((const char *)wp + GEMV_AHEAD);
                 column(wi, wp);
 #pragma GCC unroll 4
-                for (int h = 0; h < 4; h++)
-                    sum[4 * p + h] = fma_lane(sum[4 * p + h], wi[h], xc, i);
+                for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+                    for (int h = 0; h < 4; h++)
+                        sum[p][t][h] = fma_lane(sum[p][t][h], wi[h], xc[t], i);
             }
     }
-#pragma GCC unroll 8
-    for (int j = 0; j < 4 * panels; j++)
-        vst1q_f32(v + 4 * j, sum[j]);
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+            for (int h = 0; h < 4; h++, v += 4)
+                vst1q_f32(v, sum[p][t][h]);
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
-                 int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
+                 int tokens, int cols, int panels)
 {
-    if (panels == GEMV_PANELS)
-        sums_n(v, panel, stride, x->f32, cols, GEMV_PANELS);
-    else
-        sums_n(v, panel, stride, x->f32, cols, 1);
+    GEMV_FIXED(sums_n, NEON_PAIRS, tokens, panels, v, panel, stride,
+               x->f32 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_neon = { .family = &f16, .sums = sums };
+static const struct gemv_ops gemv_neon = {
+    .family = &f16, .tokens = GEMV_TOKENS, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
+};
 
 void f16_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -119,7 +133,8 @@ static const struct gemm_ops gemm_neon = { .family = &f16,
                                            .w_size = sizeof(float),
                                            .x_size = sizeof(float),
                                            .unpack = unpack_block,
-                                           .tile = tile };
+                                           .tile = tile,
+                                           .few = &gemv_neon };
 
 void f16_gemm_neon(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                    int last)

@@ -6,56 +6,70 @@
 
 enum { LANES = PANEL_ROWS / VECS };
 
-/* Columns at a time, with sums of their own: eight sums hide the latency of the FMA. */
-enum { COLUMNS = 8 / (GEMV_PANELS * VECS) };
+/* Columns at a time, with sums of their own where there are registers: eight sums hide the latency
+ * of the FMA. */
+enum { COLUMNS = GEMV_SUMS / (GEMV_PANELS * VECS) };
 
-/* `panels` panels at a time, `stride` bytes apart. */
+/* `panels` panels at a time, `stride` bytes apart; tokens' x are `apart` floats apart. */
 static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_t *w, size_t stride,
-                                                         const float *x, int cols, const int panels)
+                                                         const float *x, size_t apart, int cols,
+                                                         const int panels, const int tokens)
 {
-    vecf sum[GEMV_PANELS * VECS][COLUMNS];
+    const int chains = COLUMNS > tokens ? COLUMNS / tokens : 1;
+    vecf sum[GEMV_PANELS * VECS][GEMV_GROUP][COLUMNS];
 
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++)
 #pragma GCC unroll 4
-        for (int i = 0; i < COLUMNS; i++)
-            sum[j][i] = vecf_zero();
+        for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+            for (int i = 0; i < chains; i++)
+                sum[j][t][i] = vecf_zero();
     for (int c = 0; c < cols; c += COLUMNS, w += COLUMNS * PANEL_ROWS) {
 #pragma GCC unroll 2
         for (int p = 0; p < panels; p++) {
             const uint16_t *wp = w + (size_t)p * stride / sizeof *w;
 #pragma GCC unroll 4
             for (int i = 0; i < COLUMNS; i++) {
-                const vecf xi = vecf_all(x[c + i]);
+                vecf wi[VECS];
                 if (i % 2 == 0) /* two columns are a cache line */
                     _mm_prefetch((const char *)(wp + i * PANEL_ROWS) + GEMV_AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 2
-                for (int h = 0; h < VECS; h++) {
-                    vecf *s = &sum[p * VECS + h][i];
-                    *s = vecf_fma(vecf_load_f16(wp + i * PANEL_ROWS + h * LANES), xi, *s);
+                for (int h = 0; h < VECS; h++)
+                    wi[h] = vecf_load_f16(wp + i * PANEL_ROWS + h * LANES);
+#pragma GCC unroll 4
+                for (int t = 0; t < tokens; t++) {
+                    const vecf xi = vecf_all(x[(size_t)t * apart + (size_t)(c + i)]);
+#pragma GCC unroll 2
+                    for (int h = 0; h < VECS; h++) {
+                        vecf *s = &sum[p * VECS + h][t][i % chains];
+                        *s = vecf_fma(wi[h], xi, *s);
+                    }
                 }
             }
         }
     }
 #pragma GCC unroll 4
-    for (int j = 0; j < panels * VECS; j++) {
+    for (int j = 0; j < panels * VECS; j++)
 #pragma GCC unroll 4
-        for (int i = 1; i < COLUMNS; i++)
-            sum[j][0] = vecf_add(sum[j][0], sum[j][i]);
-        vecf_store(v + j * LANES, sum[j][0]);
-    }
+        for (int t = 0; t < tokens; t++) {
+#pragma GCC unroll 4
+            for (int i = 1; i < chains; i++)
+                sum[j][t][0] = vecf_add(sum[j][t][0], sum[j][t][i]);
+            vecf_store(v + (j / VECS * tokens + t) * PANEL_ROWS + j % VECS * LANES, sum[j][t][0]);
+        }
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
-                 int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
+                 int tokens, int cols, int panels)
 {
-    if (panels == GEMV_PANELS)
-        sums_n(v, panel, stride, x->f32, cols, GEMV_PANELS);
-    else
-        sums_n(v, panel, stride, x->f32, cols, 1);
+    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride,
+               x->f32 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_ops = { .family = &f16, .sums = sums };
+static const struct gemv_ops gemv_ops = {
+    .family = &f16, .tokens = GEMV_TOKENS, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
+};
 
 /* 16 rows x `tokens` tokens in registers. */
 static inline __attribute__((always_inline)) void
@@ -103,4 +117,5 @@ static const struct gemm_ops gemm_ops = { .family = &f16,
                                           .tokens = TILE_TOKENS,
                                           .w_size = sizeof(uint16_t),
                                           .x_size = sizeof(float),
-                                          .tile = tile };
+                                          .tile = tile,
+                                          .few = &gemv_ops };

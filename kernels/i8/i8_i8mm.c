@@ -67,7 +67,8 @@ static const struct gemm_ops gemm_i8mm = { .family = &i8,
                                            .w_size = 1,
                                            .x_size = 1,
                                            .unpack = unpack_block,
-                                           .tile = i8_tile_i8mm };
+                                           .tile = i8_tile_i8mm,
+                                           .few = &i8_streams_neon };
 
 void i8_gemm_i8mm(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                   int last)

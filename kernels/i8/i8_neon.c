@@ -10,17 +10,26 @@ gemm_fn i8_gemm_neon;
 
 enum { GROUP = 4, GROUP_BYTES = GROUP * PANEL_ROWS, BLOCK_COLS = 16 };
 
-/* `panels` panels at a time, `stride` bytes apart. A register is 4 rows of 4 columns. */
-static inline __attribute__((always_inline)) void
-sums_n(int32_t *v, const int8_t *w, size_t stride, const int8_t *x, int cols, const int panels)
+/* `panels` panels at a time, `stride` bytes apart; tokens' x are `apart` bytes apart. A register is
+ * 4 rows of 4 columns. */
+static inline __attribute__((always_inline)) void sums_n(int32_t *v, const int8_t *w, size_t stride,
+                                                         const int8_t *x, size_t apart, int cols,
+                                                         const int panels, const int tokens)
 {
-    int32x4_t sum[GEMV_PANELS * 4];
+    int32x4_t sum[GEMV_PANELS][GEMV_GROUP][4];
 
-#pragma GCC unroll 8
-    for (int j = 0; j < 4 * panels; j++)
-        sum[j] = vdupq_n_s32(0);
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+            for (int h = 0; h < 4; h++)
+                sum[p][t][h] = vdupq_n_s32(0);
     for (int c = 0; c < cols; c += BLOCK_COLS) {
-        const int8x16_t xc = vld1q_s8(x + c);
+        int8x16_t xc[GEMV_GROUP];
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+            xc[t] = vld1q_s8(x + (size_t)t * apart + c);
 #pragma GCC unroll 4
         for (int i = 0; i < BLOCK_COLS / GROUP; i++, w += GROUP_BYTES)
 #pragma GCC unroll 2
@@ -28,29 +37,37 @@ sums_n(int32_t *v, const int8_t *w, size_t stride, const int8_t *x, int cols, co
                 const int8_t *wp = w + (size_t)p * stride;
                 __builtin_prefetch(wp + GEMV_AHEAD);
 #pragma GCC unroll 4
-                for (int h = 0; h < 4; h++)
-                    sum[4 * p + h] = dot_lane(sum[4 * p + h], vld1q_s8(wp + 16 * h), xc, i);
+                for (int h = 0; h < 4; h++) {
+                    const int8x16_t wh = vld1q_s8(wp + 16 * h);
+#pragma GCC unroll 4
+                    for (int t = 0; t < tokens; t++)
+                        sum[p][t][h] = dot_lane(sum[p][t][h], wh, xc[t], i);
+                }
             }
     }
-#pragma GCC unroll 8
-    for (int j = 0; j < 4 * panels; j++)
-        vst1q_s32(v + 4 * j, sum[j]);
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+            for (int h = 0; h < 4; h++, v += 4)
+                vst1q_s32(v, sum[p][t][h]);
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
-                 int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
+                 int tokens, int cols, int panels)
 {
-    if (panels == GEMV_PANELS)
-        sums_n(v, panel, stride, x->q8, cols, GEMV_PANELS);
-    else
-        sums_n(v, panel, stride, x->q8, cols, 1);
+    GEMV_FIXED(sums_n, NEON_PAIRS, tokens, panels, v, panel, stride,
+               x->q8 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_neon = { .family = &i8, .sums = sums };
+const struct gemv_ops i8_streams_neon = {
+    .family = &i8, .tokens = GEMV_TOKENS, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
+};
 
 void i8_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
-    gemv_streams(&gemv_neon, y, w, x, first, last);
+    gemv_streams(&i8_streams_neon, y, w, x, first, last);
 }
 
 static void unpack_block(void *w, const void *panel, int k, int n)
@@ -99,7 +116,8 @@ static const struct gemm_ops gemm_neon = { .family = &i8,
                                            .w_size = 1,
                                            .x_size = 1,
                                            .unpack = unpack_block,
-                                           .tile = i8_tile_neon };
+                                           .tile = i8_tile_neon,
+                                           .few = &i8_streams_neon };
 
 void i8_gemm_neon(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                   int last)

@@ -62,49 +62,65 @@ static inline void unpack_group(char *to, const char *from)
 }
 #endif
 
-/* `panels` panels at a time, `stride` bytes apart; CHAINS groups, with sums of their own, to hide
- * the latency of a dot product. */
-static inline __attribute__((always_inline)) void
-sums_n(int32_t *v, const int8_t *w, size_t stride, const int8_t *x, int cols, const int panels)
+/* `panels` panels at a time, `stride` bytes apart; tokens' x are `apart` bytes apart. CHAINS
+ * groups, with sums of their own where there is one token, to hide the latency of a dot product. */
+static inline __attribute__((always_inline)) void sums_n(int32_t *v, const int8_t *w, size_t stride,
+                                                         const int8_t *x, size_t apart, int cols,
+                                                         const int panels, const int tokens)
 {
-    vec sum[GEMV_PANELS * VECS][CHAINS];
+    const int chains = tokens == 1 ? CHAINS : 1;
+    vec sum[GEMV_PANELS * VECS][GEMV_GROUP][CHAINS];
 
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 2
-        for (int i = 0; i < CHAINS; i++)
-            sum[j][i] = vec_zero();
+            for (int i = 0; i < chains; i++)
+                sum[j][t][i] = vec_zero();
     for (int c = 0; c < cols; c += CHAINS * GROUP)
 #pragma GCC unroll 2
         for (int i = 0; i < CHAINS; i++, w += GROUP_BYTES) {
-            const vec xc = vec_broadcast4(x + c + i * GROUP);
+            vec xc[GEMV_GROUP];
+#pragma GCC unroll 4
+            for (int t = 0; t < tokens; t++)
+                xc[t] = vec_broadcast4(x + (size_t)t * apart + (size_t)(c + i * GROUP));
 #pragma GCC unroll 4
             for (int j = 0; j < panels * VECS; j++) {
                 const int8_t *wp = w + (size_t)(j / VECS) * stride;
                 if (j % VECS == 0)
                     _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
-                sum[j][i] = dot4(sum[j][i], vec_load(wp + j % VECS * VEC_BYTES), xc);
+                const vec wj = vec_load(wp + j % VECS * VEC_BYTES);
+#pragma GCC unroll 4
+                for (int t = 0; t < tokens; t++)
+                    sum[j][t][i % chains] = dot4(sum[j][t][i % chains], wj, xc[t]);
             }
         }
 #pragma GCC unroll 4
-    for (int j = 0; j < panels * VECS; j++) {
+    for (int j = 0; j < panels * VECS; j++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
 #pragma GCC unroll 2
-        for (int i = 1; i < CHAINS; i++)
-            sum[j][0] = vec_add32(sum[j][0], sum[j][i]);
-        vec_store((char *)v + j * VEC_BYTES, sum[j][0]);
-    }
+            for (int i = 1; i < chains; i++)
+                sum[j][t][0] = vec_add32(sum[j][t][0], sum[j][t][i]);
+            vec_store((char *)(v + (j / VECS * tokens + t) * PANEL_ROWS) + j % VECS * VEC_BYTES,
+                      sum[j][t][0]);
+        }
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
-                 int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
+                 int tokens, int cols, int panels)
 {
-    if (panels == GEMV_PANELS)
-        sums_n(v, panel, stride, x->q8, cols, GEMV_PANELS);
-    else
-        sums_n(v, panel, stride, x->q8, cols, 1);
+    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride,
+               x->q8 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_ops = { .family = &i8, .offset = OFFSET, .sums = sums };
+static const struct gemv_ops gemv_ops = { .family = &i8,
+                                          .offset = OFFSET,
+                                          .tokens = GEMV_TOKENS,
+                                          .group = GEMV_GROUP,
+                                          .pairs = PAIRS,
+                                          .sums = sums };
 
 enum { TILE_FLUSH = 1 << 17 }; /* sums are int32 already */
 
@@ -136,4 +152,5 @@ static const struct gemm_ops gemm_ops = { .family = &i8,
                                           .x_size = GROUP / TILE_COLUMNS,
                                           .unpack = unpack_block,
                                           .tile = tile,
+                                          .few = &gemv_ops,
                                           .offset = OFFSET };

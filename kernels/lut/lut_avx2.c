@@ -95,9 +95,13 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
         lookup_n(sums, panel, stride, table, cols, 1, &format, block_n);
 }
 
-static const struct gemv_ops gemv_avx2 = {
-    .family = &lut, .table_bytes = STEPS * 2 * sizeof(__m256i), .prepare = prepare, .lookup = lookup
-};
+static const struct gemv_ops gemv_avx2 = { .family = &lut,
+                                           .tokens = GEMV_TOKENS,
+                                           .group = 1,
+                                           .pairs = 1,
+                                           .table_bytes = STEPS * 2 * sizeof(__m256i),
+                                           .prepare = prepare,
+                                           .lookup = lookup };
 
 void lut_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -147,6 +151,7 @@ static const struct gemm_ops gemm_avx2 = { .family = &lut,
                                            .x_size = 1,
                                            .unpack = unpack_block,
                                            .tile = codes_tile_avx2,
+                                           .few = &gemv_avx2,
                                            .offset = 1 };
 
 void lut_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,

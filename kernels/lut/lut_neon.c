@@ -70,9 +70,13 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
         lookup_n(sums, panel, stride, table, cols, 1, &format, block_n);
 }
 
-static const struct gemv_ops gemv_neon = {
-    .family = &lut, .table_bytes = TABLE_BYTES, .prepare = prepare, .lookup = lookup
-};
+static const struct gemv_ops gemv_neon = { .family = &lut,
+                                           .tokens = GEMV_TOKENS,
+                                           .group = 1,
+                                           .pairs = 1,
+                                           .table_bytes = TABLE_BYTES,
+                                           .prepare = prepare,
+                                           .lookup = lookup };
 
 void lut_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {
@@ -116,6 +120,7 @@ static const struct gemm_ops gemm_neon = { .family = &lut,
                                            .x_size = 1,
                                            .unpack = unpack_block,
                                            .tile = i8_tile_neon,
+                                           .few = &gemv_neon,
                                            .offset = 1 };
 
 void lut_gemm_neon(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
@@ -130,6 +135,7 @@ static const struct gemm_ops gemm_i8mm = { .family = &lut,
                                            .x_size = 1,
                                            .unpack = unpack_paired,
                                            .tile = i8_tile_i8mm,
+                                           .few = &gemv_neon,
                                            .offset = 1 };
 
 void lut_gemm_i8mm(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,

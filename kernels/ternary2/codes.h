@@ -31,6 +31,9 @@ codes_tile_fn codes_tile_c, codes_tile_avx2, codes_tile_avxvnni, codes_tile_avx5
     codes_tile_avx512vnni, codes_tile_amx;
 void codes_end_amx(void); /* gemm_ops.end of the last */
 
+/* gemm_ops.few of ternary2 on Arm's newer instruction sets. */
+extern const struct gemv_ops ternary2_streams_neon;
+
 /* GEMM of a family that unpacks to codes, by one of the tiles. */
 static inline void codes_gemm(const struct gemm_ops *ops, codes_tile_fn *tile, int tokens, float *y,
                               int ldy, const struct wmat *w, const struct acts *x, int first,

@@ -3,7 +3,7 @@
  * The GEMM tile of all ternary families; ternary2's unpacks as on AVX-512 BW. */
 #define AMX_DOT(sum, x, w) _tile_dpbsud(sum, x, w)
 #include "kernels/tile_amx.h"
-#include "kernels/avx512.h"
+#include "kernels/avx512vnni.h"
 #include "kernels/ternary2/ternary2_x86.h"
 
 gemm_fn ternary2_gemm_amx;

@@ -2,6 +2,7 @@
 #include "kernels/gemm.h"
 #include "kernels/i8/tile.h"
 #include "kernels/neon.h"
+#include "kernels/ternary2/codes.h"
 
 gemm_fn ternary2_gemm_i8mm;
 
@@ -29,6 +30,7 @@ static const struct gemm_ops gemm_i8mm = { .family = &ternary2,
                                            .x_size = 1,
                                            .unpack = unpack_block,
                                            .tile = i8_tile_i8mm,
+                                           .few = &ternary2_streams_neon,
                                            .offset = 1 };
 
 void ternary2_gemm_i8mm(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,

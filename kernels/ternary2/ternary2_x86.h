@@ -26,61 +26,116 @@ static inline vec codes_of(vec block, int i)
     return vec_and(block, vec_all8(3));
 }
 
-/* `panels` panels at a time, `stride` bytes apart. */
-static inline __attribute__((always_inline)) void
-sums_n(int32_t *v, const uint8_t *w, size_t stride, const int8_t *x, int cols, const int panels)
+/* A block's 16 columns of panels * VECS vectors, onto a token's sums: each vector is loaded once.
+ */
+static inline __attribute__((always_inline)) void block_1(vec part[][GEMV_GROUP][CHAINS],
+                                                          const uint8_t *w, size_t stride,
+                                                          const int8_t *x, const int panels)
 {
-    vec sum[GEMV_PANELS * VECS];
+    vec xs[4];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        xs[i] = vec_broadcast4(x + CODES_GROUP * i);
+#pragma GCC unroll 4
+    for (int j = 0; j < panels * VECS; j++) {
+        const uint8_t *wp = w + (size_t)(j / VECS) * stride;
+        if (j % VECS == 0)
+            _mm_prefetch((const char *)wp + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
+        const vec block = vec_load(wp + j % VECS * VEC_BYTES);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            part[j][0][i % CHAINS] = dot(part[j][0][i % CHAINS], codes_of(block, i), xs[i]);
+    }
+}
+
+/* Onto several tokens' sums: a vector of codes is unpacked once. */
+static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP][CHAINS],
+                                                          const uint8_t *w, size_t stride,
+                                                          const int8_t *x, size_t apart,
+                                                          const int panels, const int tokens)
+{
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++)
+        _mm_prefetch((const char *)w + (size_t)p * stride + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        vec xs[GEMV_GROUP];
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+            xs[t] = vec_broadcast4(x + (size_t)t * apart + CODES_GROUP * i);
+#pragma GCC unroll 4
+        for (int j = 0; j < panels * VECS; j++) {
+            const vec block = vec_load(w + (size_t)(j / VECS) * stride + j % VECS * VEC_BYTES);
+            const vec codes = codes_of(block, i);
+#pragma GCC unroll 4
+            for (int t = 0; t < tokens; t++) {
+                part[j][t][0] = dot(part[j][t][0], codes, xs[t]);
+                HERE(part[j][t][0]);
+            }
+        }
+    }
+}
+
+/* `panels` panels at a time, `stride` bytes apart; tokens' x are `apart` bytes apart. */
+static inline __attribute__((always_inline)) void sums_n(int32_t *v, const uint8_t *w,
+                                                         size_t stride, const int8_t *x,
+                                                         size_t apart, int cols, const int panels,
+                                                         const int tokens)
+{
+    const int chains = tokens == 1 ? CHAINS : 1;
+    vec sum[GEMV_PANELS * VECS][GEMV_GROUP];
 
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++)
-        sum[j] = vec_zero();
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+            sum[j][t] = vec_zero();
     for (int k = 0; k < cols; k += TILE_FLUSH) {
         const int n = cols - k < TILE_FLUSH ? cols - k : TILE_FLUSH;
-        vec part[GEMV_PANELS * VECS][CHAINS];
+        vec part[GEMV_PANELS * VECS][GEMV_GROUP][CHAINS];
 
 #pragma GCC unroll 4
         for (int j = 0; j < panels * VECS; j++)
 #pragma GCC unroll 4
-            for (int i = 0; i < CHAINS; i++)
-                part[j][i] = vec_zero();
-        for (int c = 0; c < n; c += BLOCK_COLS, w += BLOCK_BYTES) {
-            vec xs[4];
+            for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; i++)
-                xs[i] = vec_broadcast4(x + k + c + CODES_GROUP * i);
-#pragma GCC unroll 4
-            for (int j = 0; j < panels * VECS; j++) {
-                const uint8_t *wp = w + (size_t)(j / VECS) * stride;
-                if (j % VECS == 0)
-                    _mm_prefetch((const char *)wp + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
-                const vec block = vec_load(wp + j % VECS * VEC_BYTES);
-#pragma GCC unroll 4
-                for (int i = 0; i < 4; i++)
-                    part[j][i % CHAINS] = dot(part[j][i % CHAINS], codes_of(block, i), xs[i]);
-            }
-        }
+                for (int i = 0; i < chains; i++)
+                    part[j][t][i] = vec_zero();
+        for (int c = 0; c < n; c += BLOCK_COLS, w += BLOCK_BYTES)
+            if (tokens == 1)
+                block_1(part, w, stride, x + k + c, panels);
+            else
+                block_n(part, w, stride, x + k + c, apart, panels, tokens);
 #pragma GCC unroll 4
         for (int j = 0; j < panels * VECS; j++)
 #pragma GCC unroll 4
-            for (int i = 0; i < CHAINS; i++)
-                sum[j] = vec_add32(sum[j], widen(part[j][i]));
+            for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+                for (int i = 0; i < chains; i++)
+                    sum[j][t] = vec_add32(sum[j][t], widen(part[j][t][i]));
     }
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++)
-        vec_store((char *)v + j * VEC_BYTES, sum[j]);
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++)
+            vec_store((char *)(v + (j / VECS * tokens + t) * PANEL_ROWS) + j % VECS * VEC_BYTES,
+                      sum[j][t]);
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int cols,
-                 int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
+                 int tokens, int cols, int panels)
 {
-    if (panels == GEMV_PANELS)
-        sums_n(v, panel, stride, x->q8, cols, GEMV_PANELS);
-    else
-        sums_n(v, panel, stride, x->q8, cols, 1);
+    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride,
+               x->q8 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_ops = { .family = &ternary2, .offset = 1, .sums = sums };
+static const struct gemv_ops gemv_ops = { .family = &ternary2,
+                                          .offset = 1,
+                                          .tokens = GEMV_TOKENS,
+                                          .group = GEMV_GROUP,
+                                          .pairs = PAIRS,
+                                          .sums = sums };
 
 /* Codes as bytes: groups of 4 columns, row after row. */
 static void unpack_block(void *w, const void *panel, int k, int n)
@@ -101,4 +156,5 @@ static const struct gemm_ops gemm_ops = { .family = &ternary2,
                                           .x_size = 1,
                                           .unpack = unpack_block,
                                           .tile = codes_tile,
+                                          .few = &gemv_ops,
                                           .offset = 1 };

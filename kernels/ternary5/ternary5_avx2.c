@@ -106,6 +106,9 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 }
 
 static const struct gemv_ops gemv_avx2 = { .family = &ternary5,
+                                           .tokens = GEMV_TOKENS,
+                                           .group = 1,
+                                           .pairs = 1,
                                            .table_bytes = STEPS * TABLES * sizeof(__m256i),
                                            .prepare = prepare,
                                            .lookup = lookup };
@@ -158,6 +161,7 @@ static const struct gemm_ops gemm_avx2 = { .family = &ternary5,
                                            .x_size = 1,
                                            .unpack = unpack_block,
                                            .tile = codes_tile_avx2,
+                                           .few = &gemv_avx2,
                                            .offset = 1 };
 
 void ternary5_gemm_avx2(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
