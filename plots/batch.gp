@@ -5,14 +5,11 @@ load system('dirname "'.ARG0.'"')."/style.gp"
 
 # Columns: 1 sequences, 2 model, 3 phase (decode, decode-i8: KV cache in int8, prefill), 4 format,
 # 5 tokens/s, 6 low, 7 high, 8 provenance. Of each line the last point has its number of sequences.
-all_formats = "f16 i8 ternary2 ternary5 lut"
 all_phases = "decode decode-i8 prefill prefill-i8"
 titles = "'Decode: tokens/s' 'Decode, KV cache in int8: tokens/s' 'Prompt: tokens/s' \
     'Prompt, KV cache in int8: tokens/s'"
-tint(f) = f eq "ternary5" ? 0xCC79A7 : f eq "lut" ? 0xE69F00 : colour(f)
-called(f) = f eq "ternary5" || f eq "lut" ? f : name(f)
 shown = ""; models = ""; phases = ""; panel_titles = ""; others = 0
-do for [f in all_formats] {
+do for [f in formats] {
     stats in using (strcol(4) eq f) nooutput
     if (STATS_sum > 0) { shown = shown." ".f }
 }
@@ -34,19 +31,19 @@ either(m, f) = strcol(2) eq m && strcol(4) eq f ? $5 : NaN
 last(m, f) = system("awk -F '\t' '$2 == \"".m."\" && $3 == \"".phase."\" && $4 == \"".f. \
     "\" && $1 > n { n = $1 } END { print n + 0 }' '".in."'") + 0
 panel = 'plot for [m in models] for [f in shown] in using (strcol(3) eq phase ? $1 : NaN):(either(m, f)) \
-        notitle with lines lw 2 dt int(dash(m)) lc rgb tint(f), \
+        notitle with lines lw 2 dt int(dash(m)) lc rgb colour(f), \
     for [m in models] for [f in shown] in using (strcol(3) eq phase ? $1 : NaN):(either(m, f)):6:7 \
-        notitle with yerrorbars pt -1 lw 1.5 lc rgb tint(f), \
+        notitle with yerrorbars pt -1 lw 1.5 lc rgb colour(f), \
     for [m in models] for [f in shown] in using (strcol(3) eq phase ? $1 : NaN):(either(m, f)) \
         notitle with points pt 7 lc rgb "white", \
     for [m in models] for [f in shown] in using (strcol(3) eq phase ? $1 : NaN):(full(m, f)) \
-        notitle with points pt 7 lc rgb tint(f), \
+        notitle with points pt 7 lc rgb colour(f), \
     for [m in models] for [f in shown] in using (strcol(3) eq phase ? $1 : NaN):(hollow_of(m, f)) \
-        notitle with points pt 6 lw outline lc rgb tint(f), \
+        notitle with points pt 6 lw outline lc rgb colour(f), \
     for [m in models] for [f in shown] n = last(m, f) in \
         using (strcol(3) eq phase && $1 == n ? $1 : NaN):(either(m, f)):(sprintf("%d", $1)) \
-        notitle with labels boxed textcolor rgb tint(f) offset 0, 0.9'
-keys = 'for [f in shown] NaN with linespoints pt 7 lw 2 lc rgb tint(f) title called(f), \
+        notitle with labels boxed textcolor rgb colour(f) offset 0, 0.9'
+keys = 'for [f in shown] NaN with linespoints pt 7 lw 2 lc rgb colour(f) title name(f), \
     for [m in models] NaN with lines lw 2 dt int(dash(m)) lc rgb ink title m'
 
 set multiplot

@@ -4,11 +4,8 @@ heading = "Time per generated token against the bytes that it reads"
 load system('dirname "'.ARG0.'"')."/style.gp"
 
 # Columns: 1 GB, 2 model, 3 point, line or roof, 4 format, 5 ms, 6 low, 7 high, 8 provenance.
-all_formats = "f16 i8 ternary2 ternary5 lut"
-tint(f) = f eq "ternary5" ? 0xCC79A7 : f eq "lut" ? 0xE69F00 : colour(f)
-called(f) = f eq "ternary5" || f eq "lut" ? f : name(f)
 shown = ""; hollow = 0
-do for [f in all_formats] {
+do for [f in formats] {
     stats in using (strcol(3) eq "point" && strcol(4) eq f) nooutput
     if (STATS_sum > 0) { shown = shown." ".f }
 }
@@ -33,12 +30,12 @@ foot = said(fitted > 0, "Lines: a GB + b by least squares, each size weighing 1 
     "Dots below: what the read-only roof of the same rounds would allow, of each format.\n".\
     "Points are medians with 95% intervals, one a size".said(hollow > 0, "; hollow: cycled")."."
 @noted
-plot for [f in shown] in using 1:(of("roof", f, "")) notitle with lines dt 3 lw 1 lc rgb tint(f), \
-    for [f in shown] in using 1:(of("line", f, "")) notitle with lines lw 1.5 lc rgb tint(f), \
+plot for [f in shown] in using 1:(of("roof", f, "")) notitle with lines dt 3 lw 1 lc rgb colour(f), \
+    for [f in shown] in using 1:(of("line", f, "")) notitle with lines lw 1.5 lc rgb colour(f), \
     for [f in shown] for [h in "measured other"] in using 1:(of("point", f, h)):6:7 notitle \
-        with yerrorbars pt -1 lw 1 lc rgb tint(f), \
+        with yerrorbars pt -1 lw 1 lc rgb colour(f), \
     for [f in shown] in using 1:(of("point", f, "other")) notitle with points pt 7 lc rgb "white", \
     for [f in shown] for [h in "measured other"] in using 1:(of("point", f, h)) notitle \
-        with points pt (h eq "measured" ? 7 : 6) lw outline lc rgb tint(f), \
-    for [f in shown] NaN title called(f) with linespoints pt 7 lw 1.5 lc rgb tint(f), \
+        with points pt (h eq "measured" ? 7 : 6) lw outline lc rgb colour(f), \
+    for [f in shown] NaN title name(f) with linespoints pt 7 lw 1.5 lc rgb colour(f), \
     NaN title "the roof" with lines dt 3 lw 1 lc rgb ink

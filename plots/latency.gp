@@ -29,6 +29,6 @@ eval titled(against_f16)
 foot = foot_hollow.foot_alone.foot_bars
 @noted
 set ylabel "times faster than FP16" textcolor rgb ink
-set key at graph 1, 1.13 right top horizontal
+@place_ratio
 plot @printed, @printed_beside, @paper, @here, @key_ratio
 unset multiplot

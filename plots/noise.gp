@@ -5,9 +5,7 @@ load system('dirname "'.ARG0.'"')."/style.gp"
 
 # Columns: 1 from (s), 2 what, 3 flagged: something disturbed the sample, 4 format or roof, 5 time by
 # median, 8 provenance.
-all_formats = "f16 i8 ternary2 ternary5 lut roof"
-tint(f) = f eq "roof" ? 0x999999 : f eq "ternary5" ? 0xCC79A7 : f eq "lut" ? 0xE69F00 : colour(f)
-called(f) = f eq "roof" || f eq "ternary5" || f eq "lut" ? f : name(f)
+all_formats = formats." roof"
 shape(f) = f eq "f16" ? 7 : f eq "i8" ? 9 : f eq "roof" ? 1 : f eq "ternary2" ? 5 : 11
 shown = ""
 do for [f in all_formats] {
@@ -28,5 +26,5 @@ set key at graph 1, 1.15 right top horizontal
 plot 1 notitle with lines lw 1.5 lc rgb ink, \
     in using 1:(strcol(3) eq "flagged" ? $5 : NaN) title (flagged > 0 ? "flagged" : "") \
         with points pt 6 ps 2 lw 1 lc rgb ink, \
-    for [f in shown] in using 1:(strcol(4) eq f ? $5 : NaN) title called(f) \
-        with points pt shape(f) lc rgb tint(f)
+    for [f in shown] in using 1:(strcol(4) eq f ? $5 : NaN) title name(f) \
+        with points pt shape(f) lc rgb colour(f)

@@ -5,10 +5,7 @@ load system('dirname "'.ARG0.'"')."/style.gp"
 
 # Columns: 1 from (s), 2 channel, 3 source (window, trace), 4 what a window was spent on, 5 W, 6 low,
 # 7 high, 8 provenance, 9 to (s), 13 state.
-kinds_of = "f16 i8 ternary2 ternary5 lut roof idle"
-tint(k) = k eq "roof" ? 0xAAAAAA : k eq "idle" ? ink : k eq "ternary5" ? 0xCC79A7 : \
-    k eq "lut" ? 0xE69F00 : colour(k)
-called(k) = k eq "roof" || k eq "idle" || k eq "ternary5" || k eq "lut" ? k : name(k)
+kinds_of = formats." roof idle"
 spent(k) = strcol(3) eq "window" && strcol(4) eq k ? $1 : NaN
 doubtful(k) = strcol(13) eq "contended" ? spent(k) : NaN
 shown = ""; channels = ""; traces = 0; contended = 0
@@ -30,8 +27,8 @@ set key at graph 1, 1.13 right top horizontal
 @noted
 plot in using (strcol(3) eq "trace" ? $1 : NaN):5 \
         title (traces ? "channels" : "") with points pt 7 ps 0.3 lc rgb 0xBBBBBB, \
-    for [k in shown] in using (spent(k)):5:($9 - $1):(0) title called(k) \
-        with vectors nohead lw 5 lc rgb tint(k), \
+    for [k in shown] in using (spent(k)):5:($9 - $1):(0) title name(k) \
+        with vectors nohead lw 5 lc rgb colour(k), \
     for [k in shown] in using (($1 + $9) / 2 + 0 * doubtful(k)):5 notitle \
         with points pt 2 lw 1.5 lc rgb ink, \
     NaN with points pt 2 lw 1.5 lc rgb ink title (contended ? "contended" : "")

@@ -7,9 +7,6 @@ load system('dirname "'.ARG0.'"')."/style.gp"
 # 8 provenance.
 peaks = "f32_gflops i8_gops ternary_gops"
 of_peak(p) = p eq "f32_gflops" ? "f16" : p eq "i8_gops" ? "i8" : "ternary2"
-all_formats = "f16 i8 ternary2 ternary5 lut"
-tint(f) = f eq "ternary5" ? 0xCC79A7 : f eq "lut" ? 0xE69F00 : colour(f)
-called(f) = f eq "ternary5" || f eq "lut" ? f : name(f)
 shape(phase, how) = phase eq "decode" ? (how eq "measured" ? 7 : 6) : (how eq "measured" ? 9 : 8)
 stats in using (strcol(3) eq "read_gbps" ? $5 : NaN) name "read" nooutput
 array peak[3]
@@ -20,7 +17,7 @@ do for [i = 1:3] {
 stats in using (strcol(3) eq "decode" || strcol(3) eq "prefill" ? $1 : NaN) name "x" nooutput
 stats in using (strcol(3) eq "decode" || strcol(3) eq "prefill" ? $5 : NaN) name "y" nooutput
 shown = ""; hows = ""; phases = ""
-do for [f in all_formats] {
+do for [f in formats] {
     stats in using (strcol(4) eq f) nooutput
     if (STATS_sum > 0) { shown = shown." ".f }
 }
@@ -52,11 +49,11 @@ foot = "Sloping: the most that was read, ".sprintf("%.1f", read_max)." GB/s; lev
 @noted
 bound(i, x) = read_max * x < peak[i] ? read_max * x : peak[i]
 errors = 'for [f in shown] for [p in "decode prefill"] for [h in "measured other"] in \
-    using 1:(passes(f, p, h)):6:7 notitle with yerrorbars pt -1 lw 1 lc rgb tint(f)'
+    using 1:(passes(f, p, h)):6:7 notitle with yerrorbars pt -1 lw 1 lc rgb colour(f)'
 points = 'for [f in shown] for [p in "decode prefill"] for [h in "measured other"] in \
-    using 1:(passes(f, p, h)) notitle with points pt shape(p, h) lw outline lc rgb tint(f)'
+    using 1:(passes(f, p, h)) notitle with points pt shape(p, h) lw outline lc rgb colour(f)'
 plot for [i = 1:3] bound(i, x) title "roof, ".name(of_peak(word(peaks, i))) \
         with lines lw 2 dt i lc rgb colour(of_peak(word(peaks, i))), \
     @errors, @points, \
-    for [f in shown] NaN title called(f) with points pt 7 lc rgb tint(f), \
+    for [f in shown] NaN title name(f) with points pt 7 lc rgb colour(f), \
     for [p in phases] NaN title p with points pt shape(p, "measured") lc rgb ink

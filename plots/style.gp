@@ -24,11 +24,12 @@ if (out[strlen(out) - 3:] eq ".svg") {
 } }
 set output out
 
-formats = "f16 i8 ternary2"
+formats = "f16 i8 ternary2 ternary5 lut"
 kinds = "measured cycled derived other"
 ink = 0x333333
-colour(f) = f eq "f16" ? 0xD55E00 : f eq "i8" ? 0x009E73 : 0x0072B2
-name(f) = f eq "f16" ? "FP16" : f eq "i8" ? "int8" : "ternary"
+colour(f) = f eq "f16" ? 0xD55E00 : f eq "i8" ? 0x009E73 : f eq "ternary5" ? 0xCC79A7 : \
+    f eq "lut" ? 0xE69F00 : f eq "roof" ? 0x999999 : f eq "idle" ? ink : 0x0072B2
+name(f) = f eq "f16" ? "FP16" : f eq "i8" ? "int8" : f eq "ternary2" ? "ternary" : f
 kind(p) = p eq "counted" ? "measured" : strstrt(kinds, p) ? p : "other"
 mark(k) = k eq "measured" ? 7 : k eq "cycled" ? 6 : k eq "derived" ? 12 : 8
 
@@ -122,6 +123,7 @@ key_here = 'for [f in in_here] @line_here title name(f), \
     for [k in hollow] NaN with points pt mark(k) lw outline lc rgb ink title k'
 key_ratio = 'for [f in compared(in_paper)] @line_paper title "paper, ".name(f), \
     for [f in compared(in_here)] @line_here title "here, ".name(f)'
+place_ratio = 'set key at graph 1, (words(in_here) > 3 ? 1.2 : 1.13) right top horizontal maxcols 3'
 
 said(condition, text) = condition ? text : ""
 stats in using (strcol(2) eq "3.9B" ? 1 : 0) name "alone" nooutput

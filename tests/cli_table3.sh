@@ -33,7 +33,7 @@ awk -F '\t' -v most=$most '$3 == "ternary2" && $4 == "max_batch" { n++
     END { exit bad || n != 2 }' table >&2
 ok "the largest batch is within the budget, one more is not, and its memory is as predicted" $?
 awk -F '\t' '$3 == "f16" { n++
-        if ($4 == "max_batch" && ($7 != 0 || $10 <= $9 || $13 !~ /^none fits: 1 needs/)) bad = 1
+        if ($4 == "max_batch" && ($7 != 0 || $10 <= $9 || $13 !~ /^derived: none fits, 1 needs/)) bad = 1
         if ($4 != "max_batch" && ($7 != "null" || $13 !~ /skipped: [0-9]+ bytes are needed/)) bad = 1 }
     $8 != "null" { bad = 1 }
     END { exit bad || n != 4 }' table

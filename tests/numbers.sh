@@ -24,9 +24,9 @@ members="item variant size format metric n_prompt n_depth paper ours ci_low ci_h
     ratio_ours ratio_low ratio_high threads roof_share how note base_ours base_paper verdict verdict_paper"
 # shellcheck disable=SC2086 # a list of words
 "$rows" rows.json item variant size format metric n_prompt n_depth ours ratio_ours provenance how note \
-    machine build >rows.tsv 2>log
+    machine build parallel >rows.tsv 2>log
 ok "every row has the members that the document names" $?
-for item in table1 fig2 prefill depth memory fit energy equivalence cycled fig3 sparsity; do
+for item in table1 fig2 prefill depth memory fit energy equivalence cycled fig3 sparsity table3; do
     cut -f 1 rows.tsv | grep -qx $item || echo "no row of $item"
 done >log
 [ ! -s log ]
@@ -56,6 +56,10 @@ ask "SELECT 'joules ' || v.provenance || ' ' || item || ' ' || model || ' ' || f
     value v JOIN cell c ON c.id = v.cell WHERE kind = 'energy' AND value IS NOT NULL"
 ask "SELECT 'zeros ' || v.provenance || ' ' || item || ' ' || substr(metric, 15) || $tab || printf('%.12g', value) FROM value v
     JOIN cell c ON c.id = v.cell WHERE kind = 'sparsity'"
+ask "$times SELECT 'batch ' || model || ' ' || format || ' ' || kv || ' ' || parallel || $tab || printf('%.12g', 1e9 *
+    tokens / ns) FROM m JOIN cell c ON c.id = m.cell WHERE kind = 'model' AND item = 'table3'"
+ask "SELECT metric || ' ' || model || ' ' || format || ' ' || coalesce(kv, 'i8') || $tab || printf('%.12g', value) FROM value v
+    JOIN cell c ON c.id = v.cell WHERE item = 'table3' AND metric IN ('max_batch', 'kv_logit_error', 'kv_top_token_same')"
 ask "$times SELECT 'point ' || c.format || ' ' || (CAST(c.work_bytes AS REAL) / c.tokens / 1e9) || ' ' || ($times SELECT
     CAST(p.work_bytes AS REAL) / ns FROM m JOIN cell p ON p.id = m.cell WHERE p.id = c.partner) || $tab ||
     printf('%.12g', ns / tokens / 1e6) FROM m JOIN cell c ON c.id = m.cell WHERE kind = 'model' AND phase = 'decode' AND
@@ -115,6 +119,16 @@ item == "equivalence" && metric ~ /^(latency_ms|memory_gb)$/ {
     sub(/.* of /, "", base)
     close_to($9, seen[metric, base, "f16"] / $8, cell variant)
 }
+item == "table3" {
+    kv = variant == "kv-i8" ? "i8" : "f16"
+    k = metric == "throughput_tokens_per_s" ? "batch " size " " format " " kv " " $15 : metric " " size " " format " " kv
+    base = k
+    sub(" " format " ", " f16 ", base)
+    # Those of the largest batches are each at its own.
+    if ($15 == value["max_batch " size " " format " " kv]) sub(" [0-9]+$", " " value["max_batch " size " f16 " kv], base)
+    if (known(k)) close_to($8, value[k], k)
+    if (metric !~ /^kv_/ && value[base] > 0) { ratios++; close_to($9, value[k] / value[base], k " against " base) }
+}
 item == "fit" { fit[format, metric] = $8 }
 END {
     for (f in points) {  # weighted least squares once more, with sums of powers
@@ -129,6 +143,7 @@ END {
         close_to(fit[f, "roof_share"] * a * roof[f, 1] / 1000, 1, f " share")   # the roofs are all alike
     }
     for (item in total) if (item != "energy" && absent[item] * 2 > total[item]) print "most of " item " is absent"
+    if (ratios < 20) print "only " ratios " ratios of Table 3"
     if (checked < 900) print "only " checked " numbers were checked"
     print "numbers checked: " checked > "/dev/stderr"
 }' want rows.tsv >log 2>numbers && [ ! -s log ]

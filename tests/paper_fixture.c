@@ -5,6 +5,7 @@
 #include <string.h>
 #include "bench/paper_energy.h"
 #include "bench/paper_sparsity.h"
+#include "bench/paper_table3.h"
 #include "bench/passes.h"
 #include "harness/measure.h"
 
@@ -144,6 +145,69 @@ static void add_cycled(struct run *run, const char *size)
     }
 }
 
+/* One batch of Table 3, its steps in the middle of the positions. */
+static void add_batch(struct run *run, const struct pass_spec *spec, int parallel, int largest)
+{
+    struct pass_test test = {
+        .n_gen = 2, .n_depth = 255, .batch = 512, .parallel = parallel, .positions = 512
+    };
+    const double bytes = (double)pass_bytes(spec, &test, 1, THREADS);
+
+    run->last_cell = 0;
+    const int64_t cell = pass_cell(run, spec, &test, THREADS, 1, 0, table3_item);
+    add_memory(run, cell, spec, &test, 1);
+    if (parallel >= largest) {
+        test.parallel++;
+        run_derived(run, cell, "budget_bytes", FIXTURE_MEMORY, "B", "known");
+        run_derived(run, cell, "batch_bytes", bytes, "B", "known");
+        run_derived(run, cell, "next_batch_bytes", (double)pass_bytes(spec, &test, 1, THREADS), "B",
+                    "known");
+        run_derived(run, cell, "max_batch", largest, "1", "known");
+    }
+    if (largest) {
+        test.parallel = parallel;
+        add_samples(run, cell, sample_ns(spec, &test, fixture_speeds), 0);
+    } else {
+        run_status(run, cell, "skipped", "the memory to be used is not enough for one");
+    }
+}
+
+static void add_kv_accuracy(struct run *run, const struct pass_spec *spec)
+{
+    const struct cell cell = { .block = run->block,
+                               .kind = "accuracy",
+                               .item = table3_item,
+                               .model = spec->shape->name,
+                               .format = spec->family->name,
+                               .n_prompt = 64,
+                               .threads = THREADS,
+                               .provenance = PROVENANCE_MEASURED };
+    const int64_t id = store_cell(run->store, run->id, &cell);
+
+    run_value(run, id, "logit_rows", 8, "1", PROVENANCE_MEASURED, NULL);
+    run_value(run, id, "kv_logit_error", 0.01 * (double)id, "1", PROVENANCE_MEASURED, NULL);
+    run_value(run, id, "kv_top_token_same", 0.75, "1", PROVENANCE_MEASURED, NULL);
+    run_status(run, id, "ok", NULL);
+}
+
+static void add_table3(struct run *run, const char *size)
+{
+    static const struct config config = { .seed = 1 };
+    const struct family *const two[] = { &f16, &ternary2 };
+
+    for (int i = 0; i < 4 && !run->broken; i++) {
+        struct pass_spec spec = pass_spec(&config, shape_find(size), two[i % 2], "c");
+        spec.kv = i < 2 ? KV_F16 : KV_I8;
+        const int largest = table3_largest(&spec, THREADS, (int64_t)FIXTURE_MEMORY);
+        run->block++;
+        for (int parallel = 1; parallel < largest; parallel *= 2)
+            add_batch(run, &spec, parallel, largest);
+        add_batch(run, &spec, largest ? largest : 1, largest);
+        if (spec.kv == KV_I8 && largest)
+            add_kv_accuracy(run, &spec);
+    }
+}
+
 int64_t paper_fixture(struct store *store, const char *const *sizes)
 {
     static const struct host host = { .key = "0123456789abcdef" };
@@ -162,6 +226,9 @@ int64_t paper_fixture(struct store *store, const char *const *sizes)
     for (sizes = all; *sizes && !run.broken; sizes++)
         if (!strcmp(*sizes, "3B") || !strcmp(*sizes, "7B"))
             add_cycled(&run, *sizes);
+    for (sizes = all; *sizes && !run.broken; sizes++)
+        if (!strcmp(*sizes, "3B") || !strcmp(*sizes, "70B"))
+            add_table3(&run, *sizes);
     run.block = 0;
     paper_energy_measured(&run);
     if (!run.broken && store_run_end(store, run.id, "done"))

@@ -21,7 +21,8 @@ extern const struct fixture_speed fixture_speeds[]; /* format NULL at the end */
 /* Adds a run with these sizes (NULL at the end), all formats, whole where they fit into
  * FIXTURE_MEMORY bytes and else cycled. Peaks of memory are FIXTURE_GROWTH times as predicted;
  * `lut` of 65B was skipped. Of 3B and 7B there is a comparison with a cycled one, which takes
- * FIXTURE_CYCLED times as long, that of 7B with noise. Returns the run, or -errno. */
+ * FIXTURE_CYCLED times as long, that of 7B with noise. Table 3 has 3B and 70B, f16 and ternary2,
+ * both KV caches, the largest batches within FIXTURE_MEMORY. Returns the run, or -errno. */
 extern const double FIXTURE_GROWTH, FIXTURE_MEMORY, FIXTURE_CYCLED;
 int64_t paper_fixture(struct store *store, const char *const *sizes);
 

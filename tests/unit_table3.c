@@ -285,7 +285,7 @@ static void a_format_that_fits_at_no_batch_has_its_bytes_and_no_ratio(void **sta
     const json_t *row = find(rows, "cpu", "f16", "max_batch", 0);
     assert_true(number(row, "ours") == 0 && isnan(number(row, "ratio_ours")));
     assert_true(number(row, "batch_bytes") == 138e9 && number(row, "budget_bytes") == 20e9);
-    assert_true(says(row, "how", "none fits: 1 needs 138.000 of 20.000 GB"));
+    assert_true(says(row, "how", "derived: none fits, 1 needs 138.000 of 20.000 GB"));
     row = find(rows, "cpu", "f16", "throughput_tokens_per_s", 0);
     assert_true(isnan(number(row, "ours")) && says(row, "note", "no room for it"));
     row = find(rows, "cpu", "ternary2", "max_batch", 12);
