@@ -290,8 +290,8 @@ static const struct column columns[] = {
     { "b_paper", "paper", "%.0f" },
     { "b_ratio_paper", "faster", "%.1fx" },
     { "error", "KV error", "%.4f" },
-    { "a_how", "memory", "%s" },
-    { "b_how", "speed", "%s" },
+    { "a_how", "batch is", "%s" },
+    { "b_how", "speed is", "%s" },
     { NULL, NULL, NULL },
 };
 

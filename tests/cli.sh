@@ -288,30 +288,8 @@ run roof -t 1 -r 1 --isa c --sysroot "$dir/empty" -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" provenance >table 2>>"$err" && ! grep -v '^fixture$' table >&2
 ok "what runs below a sysroot is marked as a fixture" $?
 
-# ---- the paper's items, on a model that is kept in part ----
+# ---- the paper's items that measure no model ----
 
-run paper -m 700M -f f16,ternary2 -r 1 --mem 1G -o json:paper.json --db "$db"
-[ $code -eq 0 ] && "$rows" paper.json item size format metric provenance ours ratio_ours note \
-    >table 2>>"$err" && grep -q "^table1.700M.f16.latency_ms.cycled" table
-ok "paper cycles a model that does not fit, and its rows say so" $?
-grep -q "^table1.700M.f16.memory_gb.derived" table
-ok "a cycled model's memory is derived" $?
-grep -q "^table1.700M.ternary2.latency_ms.measured" table &&
-    grep -q "^table1.700M.ternary2.memory_gb.measured" table &&
-    grep -q "^prefill.700M.ternary2.throughput_tokens_per_s.measured" table
-ok "a model that fits is measured whole" $?
-run report --db "$db" -o json
-[ $code -eq 0 ] && cmp -s "$out" paper.json
-ok "report prints the last paper run again, byte for byte" $?
-run paper -m 700M -f ternary2 -r 1 --mem 100M -o json --only table1 --db "$db"
-[ $code -eq 0 ] && "$rows" "$out" note ours metric >table 2>>"$err" &&
-    grep -q "skipped: [0-9]* bytes are needed.*null.latency_ms" table
-ok "a model that does not even fit in part is skipped, with the bytes" $?
-
-run paper -m dummy-125M -f f16,ternary2 -r 1 --only fig2 -o json --db "$db"
-[ $code -eq 0 ] && "$rows" "$out" item variant size format metric paper provenance >table 2>>"$err" &&
-    [ "$(grep -c '^fig2.dummy.dummy-125M.*null.measured' table)" -eq 4 ]
-ok "paper measures shapes that are not the paper's, beside no number" $?
 run paper --only sparsity -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" item variant size provenance ours >table 2>>"$err" &&
     grep -q '^sparsity.gaussian.0.5.derived.0\.31006' table &&
