@@ -57,8 +57,10 @@ static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *
     }
 #pragma GCC unroll 8
     for (int s = 0; s < STEPS; s++) {
-        const __m256i low = _mm256_load_si256(table + 2 * s);
-        const __m256i high = _mm256_load_si256(table + 2 * s + 1);
+        __m256i low = _mm256_load_si256(table + 2 * s);
+        __m256i high = _mm256_load_si256(table + 2 * s + 1);
+        HIDE(low); /* the compiler would load them for each panel */
+        HIDE(high);
 #pragma GCC unroll 2
         for (int p = 0; p < panels; p++) {
             const uint8_t *at = w + (size_t)p * stride;
