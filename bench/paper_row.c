@@ -117,7 +117,7 @@ struct ratio paper_speed_ratio(sqlite3 *db, const struct paper_cell *base,
     double *pairs = base->group == c->group ? rows_ratios(db, base->id, c->id, &n) : NULL;
     if (n) {
         const struct summary s = stats_ratios(pairs, n);
-        ratio = (struct ratio){ s.mean * each, s.low * each, s.high * each };
+        ratio = (struct ratio){ stats_center(&s) * each, s.low * each, s.high * each };
     }
     free(pairs);
     return ratio;

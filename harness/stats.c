@@ -205,6 +205,8 @@ struct summary stats_ratios(const double *x, int n)
     ratio = stats_summary(x, n);
     logs = stats_summary(log_x, n);
     ratio.mean = exp(logs.mean);
+    if (n % 2 == 0)
+        ratio.median = exp(logs.median);
     if (ratio.interval == INTERVAL_T) { /* ratios are normal, if at all, in their logarithm */
         ratio.low = exp(logs.low);
         ratio.high = exp(logs.high);
@@ -212,6 +214,11 @@ struct summary stats_ratios(const double *x, int n)
 out:
     free(log_x);
     return ratio;
+}
+
+double stats_center(const struct summary *s)
+{
+    return s->interval == INTERVAL_ORDER ? s->median : s->mean;
 }
 
 struct line stats_line(const double *x, const double *y, const double *w, int n)

@@ -17,7 +17,7 @@ struct summary {
     int n;
     double median, mean, mad, min, max; /* mad: median absolute deviation, unscaled */
     double sd;                          /* standard deviation, over n - 1; NaN for n = 1 */
-    double low, high;                   /* 95% interval of the median */
+    double low, high;                   /* 95% interval of the median; n < 6: of the mean */
     enum interval_kind interval;
 };
 
@@ -39,9 +39,12 @@ struct nested stats_nested(const double *x, const int *group, int n);
 
 double stats_median(const double *x, int n);
 
-/* Of ratios: stats_summary, but for the geometric mean as .mean, and Student's t on the logarithms
- * for n < 6: a ratio has no bound below 0. All x > 0; NaN otherwise. */
+/* Of ratios: stats_summary, but for what has to be taken of their logarithms, so that b / a has the
+ * reciprocals of a / b: the mean, which is geometric, the median of an even number, and Student's
+ * interval for n < 6, which has no bound below 0. All x > 0; NaN otherwise. */
 struct summary stats_ratios(const double *x, int n);
+/* The number that the interval is of: the median, and for n < 6 the mean. */
+double stats_center(const struct summary *s);
 
 /* The line y = slope x + intercept through n points by least squares, point i weighing w[i]: its
  * 95% intervals are Student's with n - 2 degrees of freedom, for residuals that are normal with

@@ -160,10 +160,30 @@ static void few_pairs_have_an_interval_of_logarithms(void **state)
     (void)state;
     assert_int_equal(s.interval, INTERVAL_T);
     assert_close(s.mean, 4, 1e-14);
-    assert_close(s.median, 5, 0);
+    assert_close(s.median, 4, 1e-14); /* halfway between them, as a factor */
+    assert_close(stats_center(&s), s.mean, 0);
     assert_close(s.low * s.high, 16, 1e-9); /* symmetric about 4, as a factor */
     assert_true(s.low > 0 && s.low < 2);
     assert_true(isnan(stats_ratios(bad, 2).mean));
+}
+
+/* One round that a neighbour took nine tenths of: the mean leaves the interval, which is the
+ * median's. */
+static void a_ratio_lies_in_its_interval(void **state)
+{
+    const double a[] = { 1, 1.02, 0.99, 1.01, 0.98, 1, 0.995, 1.015, 0.1, 1.005 };
+    double b[10];
+    struct summary s, t;
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        b[i] = 1 / a[i];
+    s = stats_ratios(a, 10);
+    t = stats_ratios(b, 10);
+    assert_true(s.mean < s.low);
+    assert_true(stats_center(&s) >= s.low && stats_center(&s) <= s.high);
+    assert_close(stats_center(&s) * stats_center(&t), 1, 1e-14);
+    assert_close(s.low * t.high, 1, 1e-14);
 }
 
 static void steady_is_level_and_narrow(void **state)
@@ -276,6 +296,7 @@ int main(void)
         cmocka_unit_test(intervals_have_words),
         cmocka_unit_test(geometric_mean_of_ratios),
         cmocka_unit_test(pairs_cancel_what_both_arms_share),
+        cmocka_unit_test(a_ratio_lies_in_its_interval),
         cmocka_unit_test(few_pairs_have_an_interval_of_logarithms),
         cmocka_unit_test(steady_is_level_and_narrow),
         cmocka_unit_test(outlier_scores),
