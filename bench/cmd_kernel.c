@@ -143,7 +143,7 @@ static int list_slots(const struct config *config, unsigned cpu, struct slot *sl
     int count = 0;
 
     for (int f = 0; families[f]; f++) {
-        if (config->formats.count && !text_list_has(&config->formats, families[f]->name))
+        if (!text_list_wants(&config->formats, families[f]->name))
             continue;
         for (int i = 0; i < (config->isas.count ? config->isas.count : 1); i++) {
             const struct kernel *k = config->isas.count

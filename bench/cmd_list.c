@@ -202,15 +202,6 @@ static const struct {
 };
 enum { LISTS = sizeof lists / sizeof *lists };
 
-static bool wanted(const struct config *config, const char *name)
-{
-    for (int i = 0; i < config->words.count; i++) {
-        if (strcmp(config->words.values[i], name) == 0)
-            return true;
-    }
-    return config->words.count == 0;
-}
-
 /* 0, or 2 with a line on stderr: a word that is no list. */
 static int check_words(const struct config *config)
 {
@@ -245,7 +236,7 @@ int cmd_list(const struct config *config)
         return 2;
     }
     for (int i = 0; i < LISTS && !error; i++) {
-        if (wanted(config, lists[i].name))
+        if (text_list_wants(&config->words, lists[i].name))
             error = lists[i].list(outputs, config);
     }
     int close_error = outputs_close(outputs, why, sizeof why);

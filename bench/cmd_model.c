@@ -117,7 +117,7 @@ static void list_specs(struct specs *specs, const struct config *c, const struct
 {
     specs->count = 0;
     for (int f = 0; families[f]; f++) {
-        const bool wanted = !c->formats.count || text_list_has(&c->formats, families[f]->name);
+        const bool wanted = text_list_wants(&c->formats, families[f]->name);
         for (int i = 0; wanted && i < (c->isas.count ? c->isas.count : 1); i++) {
             const char *isa = c->isas.count ? c->isas.values[i] : NULL;
             struct pass_spec spec = pass_spec(c, s, families[f], isa);

@@ -117,11 +117,6 @@ static int dry_run(const struct config *config)
     return status;
 }
 
-static bool wanted(const struct config *c, const char *item)
-{
-    return !c->only.count || text_list_has(&c->only, item);
-}
-
 static int refuse(const struct config *config)
 {
     if (config->quick && config->full)
@@ -136,8 +131,9 @@ static int refuse(const struct config *config)
 
 int cmd_paper(const struct config *config)
 {
-    const bool models = wanted(config, "table1") || wanted(config, "fig2") ||
-                        paper_cycled_wanted(config) || table3_wanted(config);
+    const bool models = text_list_wants(&config->only, "table1") ||
+                        text_list_wants(&config->only, "fig2") || paper_cycled_wanted(config) ||
+                        table3_wanted(config);
     struct run run;
 
     int status = refuse(config);
@@ -151,13 +147,13 @@ int cmd_paper(const struct config *config)
         schedule_claim("paper", config->db, run.id);
     schedule_forget(&run, "energy");
     schedule_forget(&run, "sparsity");
-    if (!run.broken && wanted(config, "fig3"))
+    if (!run.broken && text_list_wants(&config->only, "fig3"))
         paper_energy_store(&run);
-    if (!run.broken && wanted(config, "sparsity"))
+    if (!run.broken && text_list_wants(&config->only, "sparsity"))
         paper_sparsity_store(&run);
     if (!run.broken && models)
         measure_models(&run);
-    if (!run.broken && wanted(config, "fig3"))
+    if (!run.broken && text_list_wants(&config->only, "fig3"))
         paper_energy_measured(&run);
     if (paper_rows_write(run.outputs, store_db(run.store), run.id, &config->only, NULL))
         run.broken = run_refuse("paper", "%s: cannot be read", config->db);

@@ -26,11 +26,6 @@ static const struct column columns[] = {
     { NULL, NULL, NULL },
 };
 
-static bool chosen(const struct text_list *isas, const char *isa)
-{
-    return !isas->count || text_list_has(isas, isa);
-}
-
 /* Thread counts by ISAs, on the pool and the memory that they share. */
 static int list_roofs(struct run *run, const struct int_list *threads,
                       const struct roof_memory *memory, struct roof *roofs)
@@ -39,7 +34,7 @@ static int list_roofs(struct run *run, const struct int_list *threads,
 
     for (int t = 0; t < threads->count; t++)
         for (const struct roof_kernels *k = roof_kernels;; k++) {
-            if ((k->needs & run->cpu) == k->needs && chosen(&run->config->isas, k->isa) &&
+            if ((k->needs & run->cpu) == k->needs && text_list_wants(&run->config->isas, k->isa) &&
                 count < ROOFS_MAX)
                 roof_begin(&roofs[count++], run, run->pool, (int)threads->values[t], k, memory);
             if (!k->needs)

@@ -96,7 +96,7 @@ static int check_formats(struct text_list *formats, char *why, size_t why_size)
 static bool any_kernel(const char *isa, const struct text_list *formats)
 {
     for (int i = 0; families[i]; i++) {
-        if (formats->count > 0 && !text_list_has(formats, families[i]->name))
+        if (!text_list_wants(formats, families[i]->name))
             continue;
         for (const struct kernel *k = families[i]->kernels;; k++) {
             if (strcmp(k->isa, isa) == 0)

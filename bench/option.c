@@ -156,7 +156,6 @@ static int parse_text(void *field, struct config *config, const struct word *w)
     return 0;
 }
 
-/* Adds one element of n bytes to a list. */
 bool text_list_has(const struct text_list *list, const char *text)
 {
     for (int i = 0; i < list->count; i++)
@@ -165,6 +164,12 @@ bool text_list_has(const struct text_list *list, const char *text)
     return false;
 }
 
+bool text_list_wants(const struct text_list *list, const char *text)
+{
+    return !list->count || text_list_has(list, text);
+}
+
+/* Adds one element of n bytes to a list. */
 static int text_add(struct text_list *list, const char *text, size_t n)
 {
     size_t used = 0;

@@ -37,6 +37,8 @@ struct text_list {
     char text[2048];
 };
 bool text_list_has(const struct text_list *list, const char *text);
+/* The same, but that an empty list, an option that was not given, wants everything. */
+bool text_list_wants(const struct text_list *list, const char *text);
 struct pair_list { /* -pg PP,TG */
     int count;
     int64_t first[OPTION_LIST_MAX], second[OPTION_LIST_MAX];

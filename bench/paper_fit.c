@@ -278,8 +278,7 @@ int paper_fit_table(struct outputs *o, const json_t *rows)
                   "bytes do not explain: norms, quantiser, rotation, attention, and threads that "
                   "meet after each matrix; `us/layer` is b by the layers of the smallest size. "
                   "Where the interval of b holds 0, b cannot be told from nothing; below 0 it is "
-                  "no "
-                  "time, and the sizes bend. Then there is no `us/layer`.")
+                  "no time, and the sizes bend. Then there is no `us/layer`.")
             : 0;
     json_decref(lines);
     return error;

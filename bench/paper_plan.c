@@ -277,8 +277,8 @@ static bool in_items(const struct config *c, const char *model)
 {
     const bool small = !strcmp(model, "700M") || !strcmp(model, "3.9B");
     const bool both = !strcmp(model, "1.3B") || !strcmp(model, "3B");
-    const bool table1 = !c->only.count || text_list_has(&c->only, "table1");
-    const bool fig2 = !c->only.count || text_list_has(&c->only, "fig2");
+    const bool table1 = text_list_wants(&c->only, "table1");
+    const bool fig2 = text_list_wants(&c->only, "fig2");
 
     return (table1 && (small || both)) || (fig2 && !small);
 }

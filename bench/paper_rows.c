@@ -334,14 +334,9 @@ static void add_sparsity(void *rows, const struct sparsity_row *s)
 
 /* ---- all of it ---- */
 
-static bool wanted(const struct text_list *only, const char *item)
-{
-    return !only->count || text_list_has(only, item);
-}
-
 static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
 {
-    const bool table1 = wanted(only, "table1"), fig2 = wanted(only, "fig2");
+    const bool table1 = text_list_wants(only, "table1"), fig2 = text_list_wants(only, "fig2");
     json_t *rows = json_array(), *row;
     char machine[200], build[200];
     size_t at;
@@ -361,20 +356,20 @@ static json_t *all_rows(sqlite3 *db, int64_t run, const struct text_list *only)
         add_tokens(rows, db, run, s->name, "decode");
         add_tokens(rows, db, run, s->name, "prefill");
     }
-    if (wanted(only, "table3"))
+    if (text_list_wants(only, "table3"))
         table3_rows(rows, db, run);
     if (table1 || fig2) {
         paper_depth_rows(rows, db, run);
         paper_memory_rows(rows, db, run);
         paper_fit_rows(rows, db, run);
     }
-    if (wanted(only, "fig3"))
+    if (text_list_wants(only, "fig3"))
         add_energy(rows, db, run);
     if (table1 || fig2)
         paper_claims_rows(rows); /* of what is above */
-    if (wanted(only, "cycled"))
+    if (text_list_wants(only, "cycled"))
         paper_cycled_rows(rows, db, run);
-    if (wanted(only, "sparsity"))
+    if (text_list_wants(only, "sparsity"))
         paper_sparsity_each(db, run, add_sparsity, rows);
     rows_machine_build(db, run, machine, build);
     json_array_foreach(rows, at, row)

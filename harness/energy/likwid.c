@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "harness/energy/hush.h"
-#include "harness/packages.h"
 #include "harness/energy/routes.h"
 #include "harness/liblikwid.h"
+#include "harness/packages.h"
 
 static const char tried[] = "likwid's power_init, power_start";
 static const char fix[] = "modprobe msr, then as root, or with a setuid likwid-accessD";

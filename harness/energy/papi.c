@@ -17,8 +17,8 @@
 #include <time.h>
 #include "config.h"
 #include "harness/energy/hush.h"
-#include "harness/packages.h"
 #include "harness/energy/routes.h"
+#include "harness/packages.h"
 #include "harness/sysfs.h"
 #if HAVE_PAPI
 #include <papi.h>
