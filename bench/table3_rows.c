@@ -173,8 +173,9 @@ static json_t *max_row(sqlite3 *db, const struct batches *b, const struct batche
     if (b->max_batch == 0)
         snprintf(how, sizeof how, "derived: none fits, 1 needs %.3f of %.3f GB", bytes, budget);
     else
-        snprintf(how, sizeof how, "measured: ran in %.3f GB, %.3f predicted; %d need %.3f of %.3f",
-                 measured, bytes, c->parallel + 1, next, budget);
+        snprintf(how, sizeof how,
+                 "derived, and run in %.3f GB, %.3f predicted; %d need %.3f of %.3f", measured,
+                 bytes, c->parallel + 1, next, budget);
     if (!isnan(b->max_batch))
         json_object_set_new(row, "how", json_string(how));
     return row;
