@@ -18,10 +18,10 @@ typedef __m256 vecf; /* f32 */
 
 /* A register tile of GEMM has 12 sums, TILE_TOKENS tokens and a panel's rows. */
 enum { TILE_TOKENS = 12 / VECS };
+#define VEC_TILE GEMM_TILE_6
 
 /* gemv_ops.pairs of sums in vectors. */
 enum { PAIRS = GEMV_SUMS / (GEMV_PANELS * VECS) };
-#define VEC_TILE GEMM_TILE_6
 
 /* HERE keeps the order of steps as written, where a value is: a compiler that loads all of a tile's
  * x first runs out of registers, and every sum goes through memory. HIDE also makes the value

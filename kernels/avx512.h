@@ -14,10 +14,10 @@ typedef __m512i vec; /* bytes, int16 or int32 */
 typedef __m512 vecf; /* f32 */
 
 enum { TILE_TOKENS = 12 / VECS };
+#define VEC_TILE GEMM_TILE_12
 
 /* gemv_ops.pairs of sums in vectors. */
 enum { PAIRS = GEMV_SUMS / (GEMV_PANELS * VECS) };
-#define VEC_TILE GEMM_TILE_12
 
 #if defined(__AVX512F__)
 #define HERE(v) __asm__ volatile("" ::"v"(v))

@@ -12,10 +12,11 @@ static struct {
     size_t l1d, l2;
 } caches = { 32 * 1024, 512 * 1024 };
 
-/* Columns of x that are packed at a time, those of a panel that are unpacked at a time, and tokens.
- */
+/* What is done at a time. */
 struct blocks {
-    int cols, step, tokens;
+    int cols; /* of x that are packed */
+    int step; /* columns of a panel that are unpacked */
+    int tokens;
 };
 
 struct call {
@@ -67,8 +68,8 @@ static size_t bytes_of(const struct gemm_ops *ops, int columns)
     return (size_t)(columns / ops->family->block_cols) * ops->family->block_bytes;
 }
 
-/* The least that is a multiple of both. */
-static int multiple(int a, int b)
+/* The least common multiple. */
+static int common_multiple(int a, int b)
 {
     int n = a;
 
@@ -96,7 +97,7 @@ static struct blocks blocks_of(const struct gemm_ops *ops, int cols, int tokens)
     const size_t w = ops->unpack ? (size_t)least(caches.l1d, GEMM_W_BYTES) : caches.l1d / 2;
     const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
     const struct family *f = ops->family;
-    const int unit = multiple(f->block_cols, (int)(word_of(ops) / ops->x_size));
+    const int unit = common_multiple(f->block_cols, (int)(word_of(ops) / ops->x_size));
     const int fit = (int)(w / (PANEL_ROWS * ops->w_size));
     const int tiles = (tokens + ops->tokens - 1) / ops->tokens;
     const int fetched = (int)((size_t)(tiles * f->block_cols) * GEMM_STEP / f->block_bytes);
@@ -299,7 +300,7 @@ void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wm
 
     if (first >= last)
         return;
-    if (ops->few && x->count <= ops->few->tokens) {
+    if (ops->few && x->count <= GEMV_TOKENS) {
         gemv_tokens(ops->few, y, ldy, w, x, x->count, first, last);
         return;
     }

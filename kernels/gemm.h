@@ -37,7 +37,7 @@ struct gemm_ops {
      * c is int32 where activations are int8. x is (n * x_size / word, tokens) words. fresh: c
      * holds nothing yet. */
     void (*tile)(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh);
-    const struct gemv_ops *few; /* for few->tokens tokens at most; NULL: tiles for any number */
+    const struct gemv_ops *few; /* for GEMV_TOKENS tokens at most; NULL: tiles for any number */
     int offset;        /* codes are too high by this: so many times the token's sum is taken off */
     void (*end)(void); /* of a thread, after its last tile; NULL: nothing */
 };

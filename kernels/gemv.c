@@ -46,6 +46,19 @@ static void store(const struct call *call, const void *sums, int panel, int toke
     panel_store(y, v, row, call->first, call->last);
 }
 
+/* The activations without the tokens before `token`. */
+static struct acts acts_from(const struct acts *x, int token)
+{
+    const size_t at = (size_t)token * (size_t)x->stride;
+
+    return (struct acts){ .f32 = x->f32 ? x->f32 + at : NULL,
+                          .q8 = x->q8 ? x->q8 + at : NULL,
+                          .scale = x->scale ? x->scale + token : NULL,
+                          .sum = x->sum ? x->sum + token : NULL,
+                          .count = x->count - token,
+                          .stride = x->stride };
+}
+
 /* Of a token's tables for the columns under way. */
 static size_t table_bytes(const struct gemv_ops *ops, int columns)
 {
@@ -76,11 +89,12 @@ static void some_panels(const struct call *call, int panel, int apart, int count
     /* For the second group the panels are in the cache. */
     for (int token = 0; token < call->tokens; token += group) {
         const int tokens = call->tokens - token < group ? call->tokens - token : group;
+        const struct acts x = acts_from(call->x, token);
         if (ops->lookup)
             ops->lookup(sums.i32, data, stride,
                         call->table + (size_t)token * table_bytes(ops, call->n), call->n, count);
         else
-            ops->sums(sums.f32, data, stride, call->x, token, tokens, call->n, count);
+            ops->sums(sums.f32, data, stride, &x, tokens, call->n, count);
         for (int i = 0; i < count * tokens; i++)
             store(call, sums.f32 + i * PANEL_ROWS, panel + i / tokens * apart, token + i % tokens);
     }
@@ -101,9 +115,8 @@ static void all_panels(const struct call *call)
 static void prepare(const struct call *call, char *table)
 {
     for (int token = 0; token < call->tokens; token++) {
-        struct acts one = *call->x;
-        one.q8 += (size_t)token * (size_t)one.stride;
-        call->ops->prepare(table + (size_t)token * table_bytes(call->ops, call->n), &one, call->k,
+        const struct acts x = acts_from(call->x, token);
+        call->ops->prepare(table + (size_t)token * table_bytes(call->ops, call->n), &x, call->k,
                            call->n);
     }
 }

@@ -47,15 +47,14 @@ enum {
 struct gemv_ops {
     const struct family *family;
     int offset; /* codes are too high by this: so many times the token's sum is taken off */
-    int tokens; /* a GEMM of so many is done by these streams; 0: of none */
     int group;  /* tokens at most that sums takes at a time; at most GEMV_GROUP */
     int pairs;  /* tokens for which sums of GEMV_PANELS panels fit the registers; with more of them
                  * a panel is read at a time */
     /* sums[p][t][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride`
-     * bytes apart, for x's tokens [token, token + tokens); sums are int32 where activations are
-     * int8, or f32. */
-    void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int token,
-                 int tokens, int cols, int panels);
+     * bytes apart, for x's first `tokens` tokens; sums are int32 where activations are int8, or
+     * f32. */
+    void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int tokens,
+                 int cols, int panels);
     /* Families that look products up have these two instead, for one token, x's first: tables of
      * columns [k, k + n), and sums by them. A block of columns has tables of table_bytes. */
     size_t table_bytes;

@@ -63,15 +63,15 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
                 vst1q_f32(v, sum[p][t][h]);
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
-                 int tokens, int cols, int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int tokens,
+                 int cols, int panels)
 {
-    GEMV_FIXED(sums_n, NEON_PAIRS, tokens, panels, v, panel, stride,
-               x->f32 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
+    GEMV_FIXED(sums_n, NEON_PAIRS, tokens, panels, v, panel, stride, x->f32, (size_t)x->stride,
+               cols);
 }
 
 static const struct gemv_ops gemv_neon = {
-    .family = &f16, .tokens = GEMV_TOKENS, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
+    .family = &f16, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
 };
 
 void f16_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)

@@ -60,15 +60,14 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
         }
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
-                 int tokens, int cols, int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int tokens,
+                 int cols, int panels)
 {
-    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride,
-               x->f32 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
+    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride, x->f32, (size_t)x->stride, cols);
 }
 
 static const struct gemv_ops gemv_ops = {
-    .family = &f16, .tokens = GEMV_TOKENS, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
+    .family = &f16, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
 };
 
 /* 16 rows x `tokens` tokens in registers. */

@@ -54,15 +54,15 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const int8_
                 vst1q_s32(v, sum[p][t][h]);
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
-                 int tokens, int cols, int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int tokens,
+                 int cols, int panels)
 {
-    GEMV_FIXED(sums_n, NEON_PAIRS, tokens, panels, v, panel, stride,
-               x->q8 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
+    GEMV_FIXED(sums_n, NEON_PAIRS, tokens, panels, v, panel, stride, x->q8, (size_t)x->stride,
+               cols);
 }
 
 const struct gemv_ops i8_streams_neon = {
-    .family = &i8, .tokens = GEMV_TOKENS, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
+    .family = &i8, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
 };
 
 void i8_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)

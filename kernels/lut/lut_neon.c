@@ -71,7 +71,6 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 }
 
 static const struct gemv_ops gemv_neon = { .family = &lut,
-                                           .tokens = GEMV_TOKENS,
                                            .group = 1,
                                            .pairs = 1,
                                            .table_bytes = TABLE_BYTES,

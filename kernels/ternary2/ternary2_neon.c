@@ -68,26 +68,22 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const uint8
                 vst1q_s32(v, vsraq_n_s32(sum[p][t][h], sum4[p][t][h], 2));
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
-                 int tokens, int cols, int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int tokens,
+                 int cols, int panels)
 {
     const size_t apart = (size_t)x->stride;
-    const int8_t *xs = x->q8 + (size_t)token * apart;
 
     if (tokens == TOKENS)
-        sums_n(v, panel, stride, xs, apart, cols, 1, TOKENS);
+        sums_n(v, panel, stride, x->q8, apart, cols, 1, TOKENS);
     else if (panels == GEMV_PANELS)
-        sums_n(v, panel, stride, xs, apart, cols, GEMV_PANELS, 1);
+        sums_n(v, panel, stride, x->q8, apart, cols, GEMV_PANELS, 1);
     else
-        sums_n(v, panel, stride, xs, apart, cols, 1, 1);
+        sums_n(v, panel, stride, x->q8, apart, cols, 1, 1);
 }
 
-const struct gemv_ops ternary2_streams_neon = { .family = &ternary2,
-                                                .offset = 1,
-                                                .tokens = GEMV_TOKENS,
-                                                .group = TOKENS,
-                                                .pairs = 1,
-                                                .sums = sums };
+const struct gemv_ops ternary2_streams_neon = {
+    .family = &ternary2, .offset = 1, .group = TOKENS, .pairs = 1, .sums = sums
+};
 
 void ternary2_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {

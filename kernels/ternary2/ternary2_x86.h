@@ -123,19 +123,15 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const uint8
                       sum[j][t]);
 }
 
-static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int token,
-                 int tokens, int cols, int panels)
+static void sums(void *v, const void *panel, size_t stride, const struct acts *x, int tokens,
+                 int cols, int panels)
 {
-    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride,
-               x->q8 + (size_t)token * (size_t)x->stride, (size_t)x->stride, cols);
+    GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride, x->q8, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_ops = { .family = &ternary2,
-                                          .offset = 1,
-                                          .tokens = GEMV_TOKENS,
-                                          .group = GEMV_GROUP,
-                                          .pairs = PAIRS,
-                                          .sums = sums };
+static const struct gemv_ops gemv_ops = {
+    .family = &ternary2, .offset = 1, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
+};
 
 /* Codes as bytes: groups of 4 columns, row after row. */
 static void unpack_block(void *w, const void *panel, int k, int n)

@@ -106,7 +106,6 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 }
 
 static const struct gemv_ops gemv_avx2 = { .family = &ternary5,
-                                           .tokens = GEMV_TOKENS,
                                            .group = 1,
                                            .pairs = 1,
                                            .table_bytes = STEPS * TABLES * sizeof(__m256i),

@@ -87,7 +87,6 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 }
 
 static const struct gemv_ops gemv_neon = { .family = &ternary5,
-                                           .tokens = GEMV_TOKENS,
                                            .group = 1,
                                            .pairs = 1,
                                            .table_bytes = TABLE_BYTES,
