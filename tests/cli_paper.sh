@@ -29,9 +29,4 @@ run paper -m 700M -f ternary2 -r 1 --mem 100M -o json --only table1 --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" note ours metric >table 2>>"$err" &&
     grep -q "skipped: [0-9]* bytes are needed.*null.latency_ms" table
 ok "a model that does not even fit in part is skipped, with the bytes" $?
-
-run paper -m dummy-125M -f f16,ternary2 -r 1 --only fig2 -o json --db "$db"
-[ $code -eq 0 ] && "$rows" "$out" item variant size format metric paper provenance >table 2>>"$err" &&
-    [ "$(grep -c '^fig2.dummy.dummy-125M.*null.measured' table)" -eq 4 ]
-ok "paper measures shapes that are not the paper's, beside no number" $?
 tap_end
