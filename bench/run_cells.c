@@ -255,6 +255,11 @@ static void set_status(struct run *run, int64_t cell, const struct outcome *outc
     }
 }
 
+static void wake(void *pool)
+{
+    threads_wake(pool);
+}
+
 int run_measure(struct run *run, const struct workload *workloads, const int64_t *cells, int count,
                 const struct plan *wanted)
 {
@@ -267,6 +272,8 @@ int run_measure(struct run *run, const struct workload *workloads, const int64_t
     make_steps(run, workloads, cells, count, steps, watched);
     plan.repetitions *= run->invocation + 1;
     plan.stop = &run_stop;
+    plan.ready = run->pool ? wake : NULL;
+    plan.ready_arg = run->pool;
     plan.meters = run->meters;
     plan.deadline_ns = run->deadline_ns;
     sink.count = run->meters ? meter_set_channels(run->meters) : 0;

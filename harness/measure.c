@@ -46,10 +46,12 @@ static int take(struct session *s, int workload, int round, int order, int64_t *
     int error = w->prepare ? w->prepare(w->arg) : 0;
 
     if (!error) {
-        if (set) {
+        if (set)
             meter_set_fit(set, s->shortest_ns[workload]);
+        if (s->plan->ready)
+            s->plan->ready(s->plan->ready_arg);
+        if (set)
             meter_set_start(set, w->name);
-        }
         sample.start_ns = clock_ns();
         error = w->run(w->arg);
         sample.time_ns = clock_ns() - sample.start_ns;

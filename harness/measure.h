@@ -44,6 +44,8 @@ struct plan {
     int64_t deadline_ns;      /* clock_ns after which no new round begins; 0: none */
     const volatile int *stop; /* set by a signal: no new sample begins; may be NULL */
     struct meter_set *meters; /* may be NULL */
+    void (*ready)(void *arg); /* last before each sample's meters and clock start; may be NULL */
+    void *ready_arg;
 };
 
 struct outcome {

@@ -2,8 +2,8 @@
  *
  * A job is an epoch: thread 0 writes fn and arg, then raises the `epoch` of each worker in use; a
  * worker that sees a new epoch runs the job and lowers `running`; thread 0 waits for zero. Waiting
- * is spinning for SPIN turns (up to a millisecond, longer than the serial parts of a forward pass),
- * then a futex. An epoch a worker, so that those not in use stay asleep. */
+ * is spinning for a millisecond, longer than the serial parts of a forward pass, then a futex. An
+ * epoch a worker, so that those not in use stay asleep. */
 #include "kernels/threads.h"
 #include <errno.h>
 #include <hwloc.h>
@@ -17,10 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "kernels/gemm.h"
 
-enum { SPIN = 20000, CPUS_MAX = 1024 };
+/* A turn's pause takes 1 to 150 cycles, depending on the CPU: the clock, looked at now and then,
+ * says how long it has been. */
+enum { SPIN_NS = 1000000, LOOK_TURNS = 64, CPUS_MAX = 1024 };
 
 struct worker {
     _Alignas(64) _Atomic uint32_t epoch;
@@ -54,6 +57,28 @@ static void relax(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Spins until *value is `wanted`, or is not (equal false), for SPIN_NS at most: false then. */
+static bool spin(_Atomic uint32_t *value, uint32_t wanted, bool equal)
+{
+    const int64_t start = now_ns();
+
+    for (int i = 0;; i++) {
+        if ((atomic_load_explicit(value, memory_order_acquire) == wanted) == equal)
+            return true;
+        relax();
+        if (i % LOOK_TURNS == LOOK_TURNS - 1 && now_ns() - start > SPIN_NS)
+            return false;
+    }
 }
 
 static void fallback(struct cpus *cpus, const cpu_set_t *allowed)
@@ -185,11 +210,8 @@ static int pin(pthread_t thread, int cpu)
 
 static void wait_epoch(struct worker *w, uint32_t seen)
 {
-    for (int i = 0; i < SPIN; i++) {
-        if (atomic_load_explicit(&w->epoch, memory_order_acquire) != seen)
-            return;
-        relax();
-    }
+    if (spin(&w->epoch, seen, false))
+        return;
     atomic_store(&w->sleeping, 1);
     while (atomic_load(&w->epoch) == seen)
         syscall(SYS_futex, &w->epoch, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
@@ -234,11 +256,21 @@ void threads_run(struct threads *pool, threads_fn *fn, void *arg)
     fn(arg, 0, pool->used);
     /* The parts are equal, so the wait is short; a worker that lost its CPU to somebody else gets
      * this one after a while. */
-    for (int i = 0; atomic_load_explicit(&pool->running, memory_order_acquire); i++)
-        if (i < SPIN)
-            relax();
-        else
+    if (!spin(&pool->running, 0, true))
+        while (atomic_load_explicit(&pool->running, memory_order_acquire))
             sched_yield();
+}
+
+static void nothing(void *arg, int index, int count)
+{
+    (void)arg;
+    (void)index;
+    (void)count;
+}
+
+void threads_wake(struct threads *pool)
+{
+    threads_run(pool, nothing, NULL);
 }
 
 static void stop(struct threads *pool, int started)

@@ -2,8 +2,8 @@
  *
  * A pool of pinned threads: one a physical core within the set of CPUs that this process may use
  * (hwloc), second hardware threads only when more are asked for. Thread 0 is the caller, so on a
- * small machine the thread that reads the clock is one of the workers. Workers spin for a short
- * while between jobs, then sleep. */
+ * small machine the thread that reads the clock is one of the workers. Workers spin for a
+ * millisecond between jobs, then sleep. */
 #ifndef KERNELS_THREADS_H
 #define KERNELS_THREADS_H
 
@@ -38,6 +38,11 @@ int threads_cpu(const struct threads *pool, int index); /* the OS's number of th
 
 /* Runs fn on every thread and returns when all are done. Not reentrant. */
 void threads_run(struct threads *pool, threads_fn *fn, void *arg);
+
+/* Wakes the threads in use and returns when all of them spin: what runs within the next half
+ * millisecond begins on all at once. Before a sample is timed, as jobs of a pass follow each other
+ * and find the threads awake; waking one may take as long as a small matrix. */
+void threads_wake(struct threads *pool);
 
 /* The part of [0, total) that thread `index` of `count` owns, in whole multiples of `unit`: the
  * same for packing, first touch and every kernel. */

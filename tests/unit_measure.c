@@ -252,6 +252,46 @@ static void an_error_ends_its_workload_only(void **state)
     assert_int_equal(r.count, 12);
 }
 
+/* Once before each sample, warm-up included, when it has been prepared. */
+struct ready {
+    struct job *jobs;
+    int calls;
+};
+
+static void count_ready(void *arg)
+{
+    struct ready *ready = arg;
+    int prepared = 0, ran = 0;
+
+    for (int i = 0; i < JOBS; i++) {
+        prepared += ready->jobs[i].prepared;
+        ran += ready->jobs[i].ran;
+    }
+    ready->calls++;
+    assert_int_equal(prepared, ready->calls);
+    assert_int_equal(ran, ready->calls - 1);
+}
+
+static void ready_comes_last_before_each_sample(void **state)
+{
+    struct workload w[JOBS];
+    struct job jobs[JOBS];
+    struct record r = { 0 };
+    struct outcome outcomes[JOBS];
+    struct ready ready = { .jobs = jobs };
+    struct plan plan = { .repetitions = 5,
+                         .warmup_min = 2,
+                         .warmup_max = 2,
+                         .ready = count_ready,
+                         .ready_arg = &ready };
+
+    (void)state;
+    make(w, jobs);
+    assert_int_equal(measure(w, JOBS, &plan, record_sample, &r, outcomes), 0);
+    assert_int_equal(r.count, 7 * JOBS);
+    assert_int_equal(ready.calls, r.count);
+}
+
 static void a_stop_begins_no_new_sample(void **state)
 {
     struct workload w[JOBS];
@@ -476,6 +516,7 @@ int main(void)
         cmocka_unit_test(fixed_order_and_own_repetitions),
         cmocka_unit_test(warm_up_ends_when_steady_or_at_its_maximum),
         cmocka_unit_test(an_error_ends_its_workload_only),
+        cmocka_unit_test(ready_comes_last_before_each_sample),
         cmocka_unit_test(a_stop_begins_no_new_sample),
         cmocka_unit_test(the_sinks_error_ends_all),
         cmocka_unit_test(a_deadline_begins_no_new_round),

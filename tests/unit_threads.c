@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include "kernels/threads.h"
 #include "tests/check.h"
 
@@ -122,6 +125,46 @@ static void idle_then_wake(const void *unused)
             check_that(atomic_load(&tally.runs[i]) == round);
     }
     nanosleep(&idle, NULL); /* and close while they sleep */
+}
+
+/* Worker 1's state in /proc: S while it sleeps, R while it runs or spins. */
+static void note_task(void *arg, int index, int count)
+{
+    (void)count;
+    if (index == 1)
+        *(long *)arg = syscall(SYS_gettid);
+}
+
+static char state_of(long task)
+{
+    char path[64], line[256] = "";
+
+    snprintf(path, sizeof path, "/proc/self/task/%ld/stat", task);
+    FILE *f = fopen(path, "r");
+    if (!f || !fgets(line, sizeof line, f))
+        check_fail("cannot read %s", path);
+    fclose(f);
+    return strrchr(line, ')')[2];
+}
+
+/* A machine that is busy may take the worker's CPU away in between: one round of many will do. */
+static void awake_before_a_job(const void *unused)
+{
+    const struct timespec idle = { .tv_nsec = 30 * 1000 * 1000 };
+    int asleep = 0, awake = 0;
+    long task = 0;
+
+    (void)unused;
+    open_pool(2);
+    threads_run(pool, note_task, &task);
+    for (int round = 0; round < 100 && !(asleep && awake); round++) {
+        nanosleep(&idle, NULL);
+        asleep += state_of(task) == 'S';
+        threads_wake(pool);
+        awake += state_of(task) == 'R';
+    }
+    check_that(asleep > 0);
+    check_that(awake > 0);
 }
 
 /* A part of the pool, another one each round, with pauses in which the rest falls asleep. */
@@ -318,6 +361,11 @@ static void group(void)
         check_run(CHECK_PASSES, tests[t].body, NULL, "threads: %s", tests[t].name);
         close_pool();
     }
+    if (units > 1)
+        check_run(CHECK_PASSES, awake_before_a_job, NULL, "threads: awake before a job");
+    else
+        check_skip("one CPU", "threads: awake before a job");
+    close_pool();
 }
 
 int main(int argc, char **argv)
