@@ -8,6 +8,12 @@ enum {
     GEMM_STEP = 2048, /* bytes of packed weights to a tile, where x is packed whole: measured */
 };
 
+/* Activations are packed in squares of four tokens and four words. */
+enum { SQUARE = 4 };
+typedef uint32_t square_row __attribute__((vector_size(SQUARE * sizeof(uint32_t))));
+typedef int8_t pairs_narrow __attribute__((vector_size(SQUARE * 2 * sizeof(int8_t))));
+typedef int16_t pairs_wide __attribute__((vector_size(SQUARE * 2 * sizeof(int16_t))));
+
 static struct {
     size_t l1d, l2;
 } caches = { 32 * 1024, 512 * 1024 };
@@ -194,27 +200,76 @@ static void pack_rows(char *to, const struct call *call, int token, int tokens, 
         }
 }
 
-/* The words of `tokens` tokens' columns [k, k + n): a column's side by side. */
+/* Four words of a token's activations at `from`. */
+static inline square_row words_of(const struct gemm_ops *ops, const char *from)
+{
+    square_row words;
+
+    if (ops->x_size == sizeof(int16_t)) {
+        pairs_narrow narrow;
+        memcpy(&narrow, from, sizeof narrow);
+        const pairs_wide wide = __builtin_convertvector(narrow, pairs_wide);
+        memcpy(&words, &wide, sizeof words);
+    } else {
+        memcpy(&words, from, sizeof words);
+    }
+    return words;
+}
+
+/* Four words of each of four tokens, to where a word's tokens lie side by side, words `apart`
+ * elements apart. */
+static inline void pack_square(uint32_t *to, size_t apart, square_row a, square_row b, square_row c,
+                               square_row d)
+{
+    const square_row ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const square_row cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const square_row ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const square_row cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const square_row rows[SQUARE] = { __builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                                      __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                                      __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5),
+                                      __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7) };
+
+    for (size_t i = 0; i < SQUARE; i++)
+        memcpy(to + i * apart, &rows[i], sizeof rows[i]);
+}
+
+static inline uint32_t word_at(const struct gemm_ops *ops, const char *from)
+{
+    uint32_t word;
+
+    if (ops->x_size == sizeof(int16_t)) {
+        const int16_t pair[2] = { (int8_t)from[0], (int8_t)from[1] };
+        memcpy(&word, pair, sizeof word);
+    } else {
+        memcpy(&word, from, sizeof word);
+    }
+    return word;
+}
+
+/* The words of `tokens` tokens' columns [k, k + n): a word's tokens side by side. */
 static void pack_words(uint32_t *to, const struct call *call, int token, int tokens, int k, int n)
 {
-    const size_t stride = (size_t)call->x->stride, at = (size_t)token * stride + (size_t)k;
+    const struct gemm_ops *ops = call->ops;
+    const bool f32 = ops->family->act == ACT_F32;
+    const size_t size = f32 ? sizeof(float) : 1, row = (size_t)call->x->stride * size;
+    const size_t apart = (size_t)tokens, step = GEMM_WORD / ops->x_size * size; /* a word's */
+    const int words = n * (int)ops->x_size / GEMM_WORD;
+    const int in_squares = tokens < SQUARE ? 0 : words / SQUARE * SQUARE;
+    const char *from = (f32 ? (const char *)call->x->f32 : (const char *)call->x->q8) +
+                       (size_t)token * row + (size_t)k * size;
 
-    if (call->ops->x_size == sizeof(int16_t)) {
-        const int8_t *from = call->x->q8 + at;
-        for (int i = 0; i < n; i += 2, from += 2)
-            for (int t = 0; t < tokens; t++) {
-                const int16_t pair[2] = { from[(size_t)t * stride], from[(size_t)t * stride + 1] };
-                memcpy(to++, pair, sizeof pair);
-            }
-        return;
-    }
-    const bool f32 = call->ops->family->act == ACT_F32;
-    const size_t row = stride * call->ops->x_size;
-    const char *from = f32 ? (const void *)(call->x->f32 + at) : (const void *)(call->x->q8 + at);
-    const int words = n * (int)call->ops->x_size / GEMM_WORD;
-    for (int i = 0; i < words; i++, from += GEMM_WORD)
+    for (int i = 0; i < in_squares; i += SQUARE, from += SQUARE * step, to += SQUARE * apart)
+        for (int done = 0; done < tokens; done += SQUARE) {
+            /* The last square takes some tokens once more. */
+            const int t = done + SQUARE <= tokens ? done : tokens - SQUARE;
+            const char *at = from + (size_t)t * row;
+            pack_square(to + t, apart, words_of(ops, at), words_of(ops, at + row),
+                        words_of(ops, at + 2 * row), words_of(ops, at + 3 * row));
+        }
+    for (int i = in_squares; i < words; i++, from += step)
         for (int t = 0; t < tokens; t++)
-            memcpy(to++, from + (size_t)t * row, GEMM_WORD);
+            *to++ = word_at(ops, from + (size_t)t * row);
 }
 
 static void pack_part(const struct call *call, const struct part *part, char *packed)
