@@ -73,24 +73,29 @@ static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *
         lo[p] = hi[p] = _mm256_setzero_si256();
     }
 #pragma GCC unroll 4
-    for (int s = 0; s < STEPS; s++, table += TABLES)
+    for (int s = 0; s < STEPS; s++, table += TABLES) {
+        __m256i t[TABLES];
+#pragma GCC unroll 4
+        for (int i = 0; i < TABLES; i++) {
+            t[i] = _mm256_load_si256(table + i);
+            HIDE(t[i]); /* the compiler would load them for each panel */
+        }
 #pragma GCC unroll 2
         for (int p = 0; p < panels; p++) {
             const __m256i bytes =
                 _mm256_loadu_si256((const void *)(w + (size_t)p * stride + 32 * s));
             const struct indices at = indices_of(bytes);
-            const __m256i l =
-                _mm256_add_epi8(_mm256_shuffle_epi8(_mm256_load_si256(table), at.first),
-                                _mm256_shuffle_epi8(_mm256_load_si256(table + 2), at.second));
-            const __m256i h =
-                _mm256_add_epi8(_mm256_shuffle_epi8(_mm256_load_si256(table + 1), at.first),
-                                _mm256_shuffle_epi8(_mm256_load_si256(table + 3), at.second));
+            const __m256i l = _mm256_add_epi8(_mm256_shuffle_epi8(t[0], at.first),
+                                              _mm256_shuffle_epi8(t[2], at.second));
+            const __m256i h = _mm256_add_epi8(_mm256_shuffle_epi8(t[1], at.first),
+                                              _mm256_shuffle_epi8(t[3], at.second));
             /* vpsignb gives 0 where a byte is 0, which is five zeros. */
             lo[p] = _mm256_add_epi8(lo[p], _mm256_sign_epi8(l, bytes));
             hi[p] = _mm256_add_epi8(hi[p], _mm256_sign_epi8(h, bytes));
             HERE(lo[p]);
             HERE(hi[p]);
         }
+    }
 }
 
 static const struct lookup_format format = { TERNARY5_BYTES, TERNARY5_COLS, TABLES *STEPS, WIDEN,
