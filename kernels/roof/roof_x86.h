@@ -77,25 +77,25 @@ static inline uint64_t multiply_adds_f32(uint64_t rounds)
 static inline __attribute__((always_inline)) uint64_t read_n(const char *data, size_t bytes,
                                                              size_t prefetch, const int streams)
 {
-    enum { STEP = 128, LOADS = STEP / VEC_BYTES };
+    enum { STEP = 128 };
     const size_t part = bytes / (size_t)streams;
-    vec sum[LOADS];
+    vec sum = vec_zero();
 
-    for (int j = 0; j < LOADS; j++)
-        sum[j] = vec_zero();
     for (size_t i = 0; i < part; i += STEP)
+#pragma GCC unroll 8
         for (int s = 0; s < streams; s++) {
             const char *from = data + (size_t)s * part + i;
+            vec step = vec_load(from);
             if (prefetch) {
                 _mm_prefetch(from + prefetch, _MM_HINT_T0);
                 _mm_prefetch(from + prefetch + 64, _MM_HINT_T0);
             }
-            for (int j = 0; j < LOADS; j++)
-                sum[j] = vec_or(sum[j], vec_load(from + j * VEC_BYTES));
+#pragma GCC unroll 4
+            for (int j = VEC_BYTES; j < STEP; j += VEC_BYTES)
+                step = vec_or(step, vec_load(from + j));
+            sum = vec_or(sum, step);
         }
-    for (int j = 1; j < LOADS; j++)
-        sum[0] = vec_or(sum[0], sum[j]);
-    return fold(&sum[0]);
+    return fold(&sum);
 }
 
 static inline uint64_t read_streams(const void *data, size_t bytes, int streams, size_t prefetch)
