@@ -173,17 +173,15 @@ static void take_way(struct roof *roof, const struct way *way)
 }
 
 /* The way with the least median time: all ways take turns, then the fastest of them some more,
- * while there is time. No more turns than samples were asked for. */
+ * while there is time. */
 void roof_tune(struct roof *roof, int passes)
 {
     struct way ways[WAYS_MAX];
     const int count = list_ways(roof, ways);
-    const int64_t wanted = roof->run->config->repetitions;
-    const int turns = wanted && wanted < TURNS ? (int)wanted : TURNS;
     const int64_t late = clock_ns() + TUNE_NS;
 
     roof->passes = 1;
-    for (int turn = 0; turn < turns && (!turn || clock_ns() < late); turn++) {
+    for (int turn = 0; turn < TURNS && (!turn || clock_ns() < late); turn++) {
         const int left = turn < FIRST_TURNS ? count : FINALISTS;
         for (int i = 0; i < left; i++) {
             take_way(roof, &ways[i]);

@@ -234,6 +234,7 @@ static inline void pack_square(uint32_t *to, size_t apart, square_row a, square_
         memcpy(to + i * apart, &rows[i], sizeof rows[i]);
 }
 
+/* The first of them, where no more may be read. */
 static inline uint32_t word_at(const struct gemm_ops *ops, const char *from)
 {
     uint32_t word;

@@ -46,19 +46,6 @@ static void store(const struct call *call, const void *sums, int panel, int toke
     panel_store(y, v, row, call->first, call->last);
 }
 
-/* The activations without the tokens before `token`. */
-static struct acts acts_from(const struct acts *x, int token)
-{
-    const size_t at = (size_t)token * (size_t)x->stride;
-
-    return (struct acts){ .f32 = x->f32 ? x->f32 + at : NULL,
-                          .q8 = x->q8 ? x->q8 + at : NULL,
-                          .scale = x->scale ? x->scale + token : NULL,
-                          .sum = x->sum ? x->sum + token : NULL,
-                          .count = x->count - token,
-                          .stride = x->stride };
-}
-
 /* Of a token's tables for the columns under way. */
 static size_t table_bytes(const struct gemv_ops *ops, int columns)
 {

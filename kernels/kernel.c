@@ -36,6 +36,18 @@ const struct kernel *kernel_find(const struct family *f, const char *isa, unsign
     }
 }
 
+struct acts acts_from(const struct acts *x, int token)
+{
+    const size_t at = (size_t)token * (size_t)x->stride;
+
+    return (struct acts){ .f32 = x->f32 ? x->f32 + at : NULL,
+                          .q8 = x->q8 ? x->q8 + at : NULL,
+                          .scale = x->scale ? x->scale + token : NULL,
+                          .sum = x->sum ? x->sum + token : NULL,
+                          .count = x->count - token,
+                          .stride = x->stride };
+}
+
 /* The first outlier of row `row` or a later one. */
 static int find_outlier(const struct wmat *w, int row)
 {
@@ -107,20 +119,13 @@ static double row_bound(const struct family *f, const struct wmat *w, const floa
 int kernel_verify(const struct family *f, const struct wmat *w, const struct acts *x, int token,
                   const float *y, int first, int last, char *why, size_t why_size)
 {
-    const size_t at = (size_t)token * (size_t)x->stride;
-    const struct acts one = {
-        .f32 = x->f32 ? x->f32 + at : NULL,
-        .q8 = x->q8 ? x->q8 + at : NULL,
-        .scale = x->scale ? x->scale + token : NULL,
-        .sum = x->sum ? x->sum + token : NULL,
-        .count = 1,
-        .stride = x->stride,
-    };
+    struct acts one = acts_from(x, token);
     const int exact = f->error_per_column == 0;
     float *want = malloc((size_t)w->rows * sizeof *want);
     uint16_t *panel = malloc((size_t)PANEL_ROWS * (size_t)w->cols * sizeof *panel);
     int error = want && panel ? 0 : -ENOMEM;
 
+    one.count = 1;
     if (error)
         snprintf(why, why_size, "no memory to verify %d x %d", w->rows, w->cols);
     else

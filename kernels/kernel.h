@@ -48,6 +48,9 @@ struct acts {
     int count, stride;
 };
 
+/* The same activations without the tokens before `token`. */
+struct acts acts_from(const struct acts *x, int token);
+
 /* GEMV: the first token of x only; y is (rows). */
 typedef void gemv_fn(float *y, const struct wmat *w, const struct acts *x, int first, int last);
 

@@ -44,9 +44,7 @@ static void choose_share(void *arg, int index, int count)
     const struct range tokens = threads_share(job->x->count, 1, index, count);
 
     for (int t = tokens.first; t < tokens.last; t++) {
-        const struct acts one = { .f32 = job->x->f32 + (size_t)t * (size_t)job->x->stride,
-                                  .count = 1,
-                                  .stride = job->x->stride };
+        const struct acts one = acts_from(job->x, t);
         float *logits = c->logits + (size_t)t * (size_t)experts;
         job->s->model->router_kernel->gemv(logits, job->router, &one, 0, experts);
         choose(logits, experts, used, c->chosen + t * used, c->weight + t * used);

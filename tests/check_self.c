@@ -186,12 +186,8 @@ static void next_token(float *y, int ldy, const struct wmat *w, const struct act
 {
     for (int t = 0; t < x->count; t++) {
         const int from = (t + 1) % x->count;
-        struct acts one = *x;
+        struct acts one = acts_from(x, from);
         one.count = 1;
-        one.f32 = x->f32 ? x->f32 + from * x->stride : NULL;
-        one.q8 = x->q8 ? x->q8 + from * x->stride : NULL;
-        one.scale = x->scale ? x->scale + from : NULL;
-        one.sum = x->sum ? x->sum + from : NULL;
         honest(y + t * ldy, ldy, w, &one, first, last);
     }
 }

@@ -290,9 +290,9 @@ ok "what runs below a sysroot is marked as a fixture" $?
 
 # ---- the paper's items; on a real size: cli_paper.sh ----
 
-run paper -m dummy-125M -f ternary2 -r 1 --only fig2 -o json --db "$db"
+run paper -m dummy-125M -f f16,ternary2 -r 1 --only fig2 -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" item variant size format metric paper provenance >table 2>>"$err" &&
-    [ "$(grep -c '^fig2.dummy.dummy-125M.*null.measured' table)" -eq 2 ]
+    [ "$(grep -c '^fig2.dummy.dummy-125M.*null.measured' table)" -eq 4 ]
 ok "paper measures shapes that are not the paper's, beside no number" $?
 run paper --only sparsity -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" item variant size provenance ours >table 2>>"$err" &&

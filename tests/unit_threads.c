@@ -5,13 +5,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 #include "kernels/threads.h"
 #include "tests/check.h"
+#include "tests/task_state.h"
 
 enum { MANY = 256, ROUNDS = 20000, WHY = 200 };
 
@@ -127,26 +125,6 @@ static void idle_then_wake(const void *unused)
     nanosleep(&idle, NULL); /* and close while they sleep */
 }
 
-/* Worker 1's state in /proc: S while it sleeps, R while it runs or spins. */
-static void note_task(void *arg, int index, int count)
-{
-    (void)count;
-    if (index == 1)
-        *(long *)arg = syscall(SYS_gettid);
-}
-
-static char state_of(long task)
-{
-    char path[64], line[256] = "";
-
-    snprintf(path, sizeof path, "/proc/self/task/%ld/stat", task);
-    FILE *f = fopen(path, "r");
-    if (!f || !fgets(line, sizeof line, f))
-        check_fail("cannot read %s", path);
-    fclose(f);
-    return strrchr(line, ')')[2];
-}
-
 /* A machine that is busy may take the worker's CPU away in between: one round of many will do. */
 static void awake_before_a_job(const void *unused)
 {
@@ -156,12 +134,12 @@ static void awake_before_a_job(const void *unused)
 
     (void)unused;
     open_pool(2);
-    threads_run(pool, note_task, &task);
+    threads_run(pool, task_note, &task);
     for (int round = 0; round < 100 && !(asleep && awake); round++) {
         nanosleep(&idle, NULL);
-        asleep += state_of(task) == 'S';
+        asleep += task_state(task) == 'S';
         threads_wake(pool);
-        awake += state_of(task) == 'R';
+        awake += task_state(task) == 'R';
     }
     check_that(asleep > 0);
     check_that(awake > 0);
