@@ -77,12 +77,9 @@ static bool is_there(const json_t *row)
     return row && !isnan(table_number(row, "ours"));
 }
 
-/* How a value came about; a row without one has the provenance that it would have. */
 static const char *how_of(const json_t *row)
 {
-    return is_there(row) || (row && strcmp(table_text(row, "how"), table_text(row, "provenance")))
-               ? table_text(row, "how")
-               : "not measured";
+    return row ? table_text(row, "how") : "not measured";
 }
 
 /* Why there is no value of a size; false: there is. */

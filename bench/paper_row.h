@@ -15,7 +15,8 @@ struct ratio {
 extern const struct ratio no_ratio; /* all NaN */
 
 /* The members of a row; numbers are NaN, and counts 0, where they do not apply. Its `how` is the
- * provenance until paper_row_how sets it. */
+ * provenance, or "not measured" where that would be so and ours is NaN, until paper_row_how sets
+ * it. */
 struct paper_row {
     const char *item, *variant, *size, *format, *metric;
     double paper, ours, low, high;
