@@ -10,7 +10,11 @@
 const char *const roof_names[ROOF_METRICS] = { "read_gbps", "f32_gflops", "i8_gops",
                                                "ternary_gops" };
 
-enum { CACHE_FACTOR = 8, BYTES_MIN = 256 << 20, PART = 4096, COMPUTE_NS = 5000000 };
+enum { CACHE_FACTOR = 8, BYTES_MIN = 256 << 20, COMPUTE_NS = 5000000 };
+
+/* Threads take reads in blocks, and rounds in slices, of which each has so many: as kernels' rows,
+ * for what a thread that lost its CPU cost them must not be the roof's alone. */
+enum { BLOCK = 4096, LEAST_BLOCKS = 256, SLICES = 64, LEAST_SLICES = 4 };
 
 static const int page_bytes[ROOF_PAGES] = { [ROOF_SMALL] = 4096, [ROOF_HUGE] = 2 << 20 };
 
@@ -36,31 +40,26 @@ const struct roof_kernels *roof_loops(const char *isa, unsigned cpu)
 
 /* ---- memory ---- */
 
-struct part {
-    size_t offset, bytes;
-};
-
-static struct part part_of(size_t bytes, int index, int count)
+static int blocks_of(const struct roof_memory *memory)
 {
-    const size_t part = bytes / (size_t)count / PART * PART;
-
-    return (struct part){ (size_t)index * part, part };
+    return (int)(memory->bytes / BLOCK);
 }
 
 static void touch_share(void *arg, int index, int count)
 {
     const struct roof_memory *memory = arg;
-    const struct part part = part_of(memory->bytes, index, count);
+    const struct range blocks = threads_share(blocks_of(memory), 1, index, count);
 
     for (int page = 0; page < ROOF_PAGES; page++)
-        memset(memory->data[page] + part.offset, 0x5a, part.bytes);
+        memset(memory->data[page] + (size_t)blocks.first * BLOCK, 0x5a,
+               (size_t)(blocks.last - blocks.first) * BLOCK);
 }
 
 int roof_memory_open(struct roof_memory *memory, const struct run *run, struct threads *pool)
 {
     const size_t wanted = CACHE_FACTOR * (size_t)run->host.llc_bytes;
 
-    memory->bytes = wanted > BYTES_MIN ? wanted : BYTES_MIN;
+    memory->bytes = (wanted > BYTES_MIN ? wanted : BYTES_MIN) / BLOCK * BLOCK;
     memory->data[ROOF_SMALL] = pages_alloc_small(memory->bytes);
     memory->data[ROOF_HUGE] = pages_alloc(memory->bytes);
     if (!memory->data[ROOF_SMALL] || !memory->data[ROOF_HUGE]) {
@@ -81,27 +80,31 @@ void roof_memory_close(struct roof_memory *memory)
 
 /* ---- one sample ---- */
 
-static void share(void *arg, int index, int count)
+static void read_part(void *arg, int item, struct range blocks)
+{
+    const struct roof *r = ((const struct roof_arg *)arg)->roof;
+    const size_t bytes = (size_t)(blocks.last - blocks.first) * BLOCK;
+
+    (void)item; /* the only one */
+    keep = r->kernels->read(r->memory.data[r->page] + (size_t)blocks.first * BLOCK, bytes,
+                            r->streams, r->prefetch);
+}
+
+static void compute_part(void *arg, int item, struct range slices)
 {
     const struct roof_arg *a = arg;
-    const struct roof *r = a->roof;
-    const struct part part = part_of(r->memory.bytes, index, count);
+    const struct roof_kernels *k = a->roof->kernels;
+    const uint64_t all = a->roof->rounds[a->metric]; /* in SLICES slices, equal but for one round */
+    const uint64_t rounds =
+        all * (uint64_t)slices.last / SLICES - all * (uint64_t)slices.first / SLICES;
 
-    switch (a->metric) {
-    case ROOF_READ:
-        for (int pass = 0; pass < r->passes; pass++)
-            keep = r->kernels->read(r->memory.data[r->page] + part.offset, part.bytes, r->streams,
-                                    r->prefetch);
-        break;
-    case ROOF_F32:
-        keep = r->kernels->f32(r->rounds[ROOF_F32]);
-        break;
-    case ROOF_I8:
-        keep = r->kernels->i8(r->rounds[ROOF_I8]);
-        break;
-    default:
-        keep = r->kernels->ternary(r->rounds[ROOF_TERNARY]);
-    }
+    (void)item;
+    if (a->metric == ROOF_F32)
+        keep = k->f32(rounds);
+    else if (a->metric == ROOF_I8)
+        keep = k->i8(rounds);
+    else
+        keep = k->ternary(rounds);
 }
 
 /* Before a sample: its threads, for meters that must know them. */
@@ -116,9 +119,14 @@ static int prepare_metric(void *arg)
 static int run_metric(void *arg)
 {
     const struct roof_arg *a = arg;
+    struct threads *pool = a->roof->pool;
+    const int blocks = blocks_of(&a->roof->memory), slices = SLICES * a->roof->threads;
 
-    threads_use(a->roof->pool, a->roof->threads);
-    threads_run(a->roof->pool, share, arg);
+    threads_use(pool, a->roof->threads);
+    if (a->metric != ROOF_READ)
+        threads_split(pool, &(struct split){ &slices, 1, 1, LEAST_SLICES }, compute_part, arg);
+    for (int pass = 0; a->metric == ROOF_READ && pass < a->roof->passes; pass++)
+        threads_split(pool, &(struct split){ &blocks, 1, 1, LEAST_BLOCKS }, read_part, arg);
     return 0;
 }
 
@@ -257,11 +265,9 @@ static int ops_of(const struct roof *roof, enum roof_metric metric)
 
 double roof_work(const struct roof *roof, enum roof_metric metric)
 {
-    const double threads = roof->threads;
-
     if (metric == ROOF_READ)
-        return (double)part_of(roof->memory.bytes, 0, roof->threads).bytes * threads * roof->passes;
-    return threads * (double)roof->rounds[metric] * ops_of(roof, metric);
+        return (double)roof->memory.bytes * roof->passes;
+    return (double)roof->threads * (double)roof->rounds[metric] * ops_of(roof, metric);
 }
 
 static void store_way(const struct roof *roof, int64_t cell)

@@ -195,14 +195,13 @@ struct call {
     const struct wmat *w;
 };
 
-static void call_share(void *arg, int index, int count)
+static void call_part(void *arg, int item, struct range rows)
 {
     const struct call *call = arg;
     const struct slot *s = call->calls->slot;
-    const struct acts *acts = call->calls->acts;
-    const struct range rows = threads_share(call->w->rows, PANEL_ROWS, index, count);
 
-    kernel_run(s->kernel, s->y, call->w->rows, call->w, acts, rows.first, rows.last);
+    (void)item; /* the only one */
+    kernel_run(s->kernel, s->y, call->w->rows, call->w, call->calls->acts, rows.first, rows.last);
 }
 
 static int run_calls(void *arg)
@@ -210,12 +209,14 @@ static int run_calls(void *arg)
     const struct slot_calls *c = arg;
     struct slot *s = c->slot;
     struct slot *turn = s->shares ? s->shares : s; /* the copies go round once, for both */
+    const struct split split = { &s->dims.rows, 1, PANEL_ROWS,
+                                 kernel_part(s->family, s->dims.cols, c->acts->count) };
 
     threads_use(s->run->pool, c->threads);
     for (int i = 0; i < c->calls; i++) {
         struct call call = { c, &s->copies[turn->next] };
         turn->next = (turn->next + 1) % turn->count;
-        threads_run(s->run->pool, call_share, &call);
+        threads_split(s->run->pool, &split, call_part, &call);
     }
     return run_stop ? -EINTR : 0;
 }

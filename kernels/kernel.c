@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/act/act.h"
+#include "kernels/gemv.h"
 
 const struct family *const families[] = { &f16, &i8, &ternary2, &ternary5, &lut, NULL };
 
@@ -79,6 +80,11 @@ void kernel_run(const struct kernel *k, float *y, int ldy, const struct wmat *w,
                 o->delta *
                 ((float)x->q8[(size_t)t * (size_t)x->stride + (size_t)o->col] * x->scale[t]);
     }
+}
+
+int kernel_part(const struct family *f, int cols, int tokens)
+{
+    return tokens <= GEMV_TOKENS ? (int)(f->part_bytes / panel_bytes(f, cols)) + 1 : f->part_panels;
 }
 
 int padded_cols(int cols)

@@ -96,6 +96,10 @@ struct family {
     enum element_kind element;
     /* Float families: |y_simd - y_c| <= error_per_column * cols * sum |w x|. 0: bit for bit. */
     double error_per_column;
+    /* The least part of a matrix that is worth a call of its own (kernel_part), measured: bytes
+     * that few tokens stream, panels of a GEMM's tiles. */
+    size_t part_bytes;
+    int part_panels;
     pack_fn *pack;
     unpack_fn *unpack;
     const struct kernel *kernels; /* best first; the last is "c" and needs nothing */
@@ -113,6 +117,11 @@ int padded_cols(int cols);                                       /* of activatio
 int packed_cols(const struct family *f, int cols);               /* of weights: to block_cols */
 size_t panel_bytes(const struct family *f, int cols);            /* one panel */
 size_t packed_bytes(const struct family *f, int rows, int cols); /* the data of a whole matrix */
+
+/* Panels that a thread should take at a time at least, of a product with `tokens` tokens: with
+ * fewer, what a call does before its first row (packing x, filling tables, beginning to stream)
+ * costs more than is gained by threads that end together. */
+int kernel_part(const struct family *f, int cols, int tokens);
 
 extern const struct family f16, i8, ternary2, ternary5, lut;
 

@@ -44,12 +44,12 @@ static void attention_block(struct session *s, const struct batch *b, int l, con
     };
     const struct product o = { c->out, c->h, c->hidden_stride, &w->linear[LINEAR_O], NULL };
 
-    ops_linear(s, PART_QKV, s->model->kernel, qkv, 3, &x);
+    ops_linear(s, PART_QKV, qkv, 3, &x);
     ops_rotate_and_store(s, b, l);
     ops_attend(s, b, l);
     x = ops_prepare(s, act, c->mixed, c->tokens, c->q_stride, w->attn_sub_norm,
                     shape->heads * shape->head_dim);
-    ops_linear(s, PART_O, s->model->kernel, &o, 1, &x);
+    ops_linear(s, PART_O, &o, 1, &x);
 }
 
 /* Expert e, on its tokens. */
@@ -66,11 +66,11 @@ static void expert(struct session *s, const struct layer *w, int e, const struct
     };
     const struct product down = { c->out, c->h, c->hidden_stride, &linear[LINEAR_DOWN], pair };
 
-    ops_linear(s, PART_GATE_UP, s->model->kernel, gate_up, 2, x);
+    ops_linear(s, PART_GATE_UP, gate_up, 2, x);
     ops_gate(s, x->count);
     const struct acts gated = ops_prepare(s, s->model->family->act, c->gate, x->count,
                                           c->ffn_stride, sub_norm, shape->intermediate);
-    ops_linear(s, PART_DOWN, s->model->kernel, &down, 1, &gated);
+    ops_linear(s, PART_DOWN, &down, 1, &gated);
 }
 
 static void ffn_block(struct session *s, const struct layer *w)
@@ -161,7 +161,7 @@ static void head(struct session *s, float *logits)
                                           m->final_norm, hidden);
         const struct product p = { logits + (size_t)first * (size_t)vocab, NULL, vocab, &m->head,
                                    NULL };
-        ops_linear(s, PART_HEAD, m->head_kernel, &p, 1, &x);
+        ops_linear(s, PART_HEAD, &p, 1, &x);
         first += rows;
     }
 }

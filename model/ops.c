@@ -78,7 +78,6 @@ struct linear_job {
     const struct session *s;
     const struct kernel *kernel;
     const struct product *products;
-    int count;
     const struct acts *x;
 };
 
@@ -99,25 +98,29 @@ static void add_residual(const struct act_kernels *act, const struct product *p,
     }
 }
 
-static void linear_share(void *arg, int index, int count)
+static void linear_part(void *arg, int item, struct range rows)
 {
     const struct linear_job *job = arg;
+    const struct product *p = &job->products[item];
 
-    for (int i = 0; i < job->count; i++) {
-        const struct product *p = &job->products[i];
-        const struct range rows = threads_share(p->w->rows, PANEL_ROWS, index, count);
-        kernel_run(job->kernel, p->y, p->ldy, p->w, job->x, rows.first, rows.last);
-        if (p->residual)
-            add_residual(job->s->model->act, p, job->x->count, rows);
-    }
+    kernel_run(job->kernel, p->y, p->ldy, p->w, job->x, rows.first, rows.last);
+    if (p->residual)
+        add_residual(job->s->model->act, p, job->x->count, rows);
 }
 
-void ops_linear(struct session *s, enum part part, const struct kernel *kernel,
-                const struct product *products, int count, const struct acts *x)
+void ops_linear(struct session *s, enum part part, const struct product *products, int count,
+                const struct acts *x)
 {
-    struct linear_job job = { s, kernel, products, count, x };
+    const struct model *m = s->model;
+    const struct family *family = part == PART_HEAD ? m->head_family : m->family;
+    struct linear_job job = { s, part == PART_HEAD ? m->head_kernel : m->kernel, products, x };
+    int rows[PRODUCTS_MAX];
 
-    threads_run(s->pool, linear_share, &job);
+    for (int i = 0; i < count; i++)
+        rows[i] = products[i].w->rows;
+    const struct split split = { rows, count, PANEL_ROWS,
+                                 kernel_part(family, products->w->cols, x->count) };
+    threads_split(s->pool, &split, linear_part, &job);
     ops_lap(s, part);
 }
 

@@ -54,17 +54,19 @@ void ops_lap(const struct session *s, enum part part);
 struct acts ops_prepare(struct session *s, enum act_kind kind, const float *x, int tokens,
                         int stride, const float *gain, int n);
 
-/* y = W x for `count` matrices that share x, and residual += y unless that is NULL; both are
- * (tokens, ldy). With `pair`, (tokens), row t goes to the residual's row pair[t].token, weighted.
- */
+/* y = W x for `count` matrices, PRODUCTS_MAX at most, that share x, by the head's kernel for
+ * PART_HEAD and by the layers' for other parts; and residual += y unless that is NULL: no two
+ * products have the same. Both are (tokens, ldy). With `pair`, (tokens), row t goes to the
+ * residual's row pair[t].token, weighted. */
+enum { PRODUCTS_MAX = 3 };
 struct product {
     float *y, *residual;
     int ldy;
     const struct wmat *w;
     const struct pair *pair;
 };
-void ops_linear(struct session *s, enum part part, const struct kernel *kernel,
-                const struct product *products, int count, const struct acts *x);
+void ops_linear(struct session *s, enum part part, const struct product *products, int count,
+                const struct acts *x);
 
 /* Turns pairs (2 i, 2 i + 1) of every head of q and k by position * theta^(-2 i / dim) (RoPE,
  * arXiv 2104.09864, equation 34), and stores k and v of `layer` in the cache. */

@@ -318,6 +318,43 @@ static void threads(const void *subject)
     check_equal(want, got, NULL, (size_t)(TOKENS * s->shape->vocab));
 }
 
+/* Of matrices so tall that threads take parts of each other's rows (kernel_part), each time others.
+ * Two sequences: more tokens than a GEMV's streams take. */
+static const struct shape tall = { .name = "tall",
+                                   .hidden = 64,
+                                   .intermediate = 12800,
+                                   .layers = 1,
+                                   .heads = 2,
+                                   .kv_heads = 2,
+                                   .head_dim = 32,
+                                   .vocab = 50,
+                                   .rope_theta = 10000,
+                                   .activation = SILU,
+                                   .experts = 1,
+                                   .experts_used = 1 };
+
+static void threads_in_parts(const void *subject)
+{
+    enum { ROUNDS = 8, SESSIONS = 2 };
+    const struct subject *s = subject;
+    struct model *m = build(s, NULL, s->shape->layers, one_thread);
+    struct session *one = open_session(s, m, one_thread, SESSIONS);
+    struct session *many = open_session(s, m, all_threads, SESSIONS);
+    float *want = logits_of(s, SESSIONS), *got = logits_of(s, SESSIONS);
+    int token[SESSIONS * TOKENS], sequence[SESSIONS * TOKENS];
+
+    random_tokens(s, token, SESSIONS * TOKENS);
+    for (int i = 0; i < SESSIONS * TOKENS; i++)
+        sequence[i] = i / TOKENS;
+    run(one, SESSIONS * TOKENS, token, sequence, want);
+    for (int round = 0; round < ROUNDS; round++) {
+        check_context("round %d", round);
+        session_rewind(many, 0);
+        run(many, SESSIONS * TOKENS, token, sequence, got);
+        check_equal(want, got, NULL, (size_t)(SESSIONS * s->shape->vocab));
+    }
+}
+
 /* Three sequences: two interleaved and of different length, one that sits out. */
 static void company(const void *subject)
 {
@@ -476,6 +513,12 @@ static void group(void)
                               tests[t].name);
                     close_all();
                 }
+    for (const struct family *const *f = families; *f; f++) {
+        const struct subject s = { &tall, *f, &f16, KV_F16 };
+        check_run(CHECK_PASSES, threads_in_parts, &s, "forward: %s: one thread is many, in parts",
+                  (*f)->name);
+        close_all();
+    }
 }
 
 int main(int argc, char **argv)
