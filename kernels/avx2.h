@@ -102,6 +102,10 @@ static inline vec vec_add32(vec a, vec b)
 /* Each int16 right by `bits`, a constant; zeros from the left. */
 #define vec_right16(v, bits) _mm256_srli_epi16(v, bits)
 
+/* Each int16 or int32 right by `bits`, a constant; the sign from the left. */
+#define vec_right16_signed(v, bits) _mm256_srai_epi16(v, bits)
+#define vec_right32_signed(v, bits) _mm256_srai_epi32(v, bits)
+
 /* int16 sums of two products, unsigned bytes u and signed bytes x; they saturate. */
 static inline vec vec_pairs8(vec u, vec x)
 {

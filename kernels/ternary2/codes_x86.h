@@ -11,8 +11,8 @@ enum { TILE_COLUMNS = CODES_GROUP };
 
 /* dot: part += the products of 4 columns. */
 #ifdef VEC_DPBUSD
-/* int32, that hold any number of columns; a GEMV has CHAINS sums to hide vpdpbusd's latency. */
-enum { TILE_FLUSH = 1 << 17, CHAINS = 4 / VECS };
+/* int32, that hold any number of columns. */
+enum { TILE_FLUSH = 1 << 17 };
 
 static inline vec dot(vec part, vec codes, vec x)
 {
@@ -26,7 +26,7 @@ static inline vec widen(vec part)
 #else
 /* A 16-bit lane takes two products of at most 2 * 127 from each group of 4 columns: after
  * TILE_FLUSH columns it holds at most 64 * 508 = 32512 < 2^15, and is widened. */
-enum { TILE_FLUSH = 256, CHAINS = 1 };
+enum { TILE_FLUSH = 256 };
 
 static inline vec dot(vec part, vec codes, vec x)
 {

@@ -26,34 +26,93 @@ static inline vec codes_of(vec block, int i)
     return vec_and(block, vec_all8(3));
 }
 
-/* A block's 16 columns of panels * VECS vectors, onto a token's sums: each vector is loaded once.
- */
-static inline __attribute__((always_inline)) void block_1(vec part[][GEMV_GROUP][CHAINS],
-                                                          const uint8_t *w, size_t stride,
-                                                          const int8_t *x, const int panels)
+/* One token's sums of a vector: those of the first and third group of columns, whose codes are
+ * taken as 0, 1, 2, and those of the second and fourth, taken as they lie, as 0, 4, 8. So a block
+ * takes one shift instead of three. */
+#ifdef VEC_DPBUSD
+/* As many as hide vpdpbusd's latency. */
+enum { CHAINS = 4 / VECS, CHAIN_COLS = TILE_FLUSH };
+
+static inline vec quarter(vec sum)
 {
-    vec xs[4];
+    return vec_right32_signed(sum, 2);
+}
+
+static inline vec add_part(vec a, vec b)
+{
+    return vec_add32(a, b);
+}
+#else
+/* A 16-bit lane takes, from each block, two groups of two products of at most 8 * 127: after 8
+ * blocks it holds at most 8 * 2 * 2032 = 32512 < 2^15. */
+enum { CHAINS = 2, CHAIN_COLS = 8 * BLOCK_COLS };
+
+static inline vec quarter(vec sum)
+{
+    return vec_right16_signed(sum, 2);
+}
+
+static inline vec add_part(vec a, vec b)
+{
+    return vec_add16(a, b);
+}
+#endif
+
+/* A block's 16 columns of panels * VECS vectors, onto a token's sums: two groups of columns first,
+ * then the other two, so that all sums and operands fit in 16 registers. */
+static inline __attribute__((always_inline)) void
+block_1(vec sum[][CHAINS], const uint8_t *w, size_t stride, const int8_t *x, const int panels)
+{
+    const vec low = vec_all8(3), high = vec_all8(3 << 2);
+
+#pragma GCC unroll 2
+    for (int i = 0; i < 4; i += 2) {
+        const vec x0 = vec_broadcast4(x + CODES_GROUP * i);
+        const vec x1 = vec_broadcast4(x + CODES_GROUP * (i + 1));
+#pragma GCC unroll 4
+        for (int j = 0; j < panels * VECS; j++) {
+            const uint8_t *wp = w + (size_t)(j / VECS) * stride + j % VECS * VEC_BYTES;
+            vec *to = sum[j];
+            if (!i && j % VECS == 0)
+                _mm_prefetch((const char *)wp + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
+            const vec block = i ? vec_right16(vec_load(wp), 4) : vec_load(wp);
+            to[i % CHAINS] = dot(to[i % CHAINS], vec_and(block, low), x0);
+            HIDE(to[i % CHAINS]);
+            to[(i + 1) % CHAINS] = dot(to[(i + 1) % CHAINS], vec_and(block, high), x1);
+            HIDE(to[(i + 1) % CHAINS]);
+        }
+    }
+}
+
+/* n columns, CHAIN_COLS at most, onto a token's parts. */
+static inline __attribute__((always_inline)) void columns_1(vec part[][GEMV_GROUP],
+                                                            const uint8_t *w, size_t stride,
+                                                            const int8_t *x, int n,
+                                                            const int panels)
+{
+    vec sum[GEMV_PANELS * VECS][CHAINS];
 
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
-        xs[i] = vec_broadcast4(x + CODES_GROUP * i);
+    for (int j = 0; j < panels * VECS; j++)
+#pragma GCC unroll 4
+        for (int i = 0; i < CHAINS; i++)
+            sum[j][i] = i ? vec_zero() : part[j][0];
+    for (const int8_t *end = x + n; x < end; x += BLOCK_COLS, w += BLOCK_BYTES)
+        block_1(sum, w, stride, x, panels);
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++) {
-        const uint8_t *wp = w + (size_t)(j / VECS) * stride;
-        if (j % VECS == 0)
-            _mm_prefetch((const char *)wp + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
-        const vec block = vec_load(wp + j % VECS * VEC_BYTES);
+        part[j][0] = sum[j][0];
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
-            part[j][0][i % CHAINS] = dot(part[j][0][i % CHAINS], codes_of(block, i), xs[i]);
+        for (int i = 1; i < CHAINS; i++)
+            part[j][0] = add_part(part[j][0], i % 2 ? quarter(sum[j][i]) : sum[j][i]);
     }
 }
 
 /* Onto several tokens' sums: a vector of codes is unpacked once. */
-static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP][CHAINS],
-                                                          const uint8_t *w, size_t stride,
-                                                          const int8_t *x, size_t apart,
-                                                          const int panels, const int tokens)
+static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP], const uint8_t *w,
+                                                          size_t stride, const int8_t *x,
+                                                          size_t apart, const int panels,
+                                                          const int tokens)
 {
 #pragma GCC unroll 2
     for (int p = 0; p < panels; p++)
@@ -70,8 +129,8 @@ static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP]
             const vec codes = codes_of(block, i);
 #pragma GCC unroll 4
             for (int t = 0; t < tokens; t++) {
-                part[j][t][0] = dot(part[j][t][0], codes, xs[t]);
-                HERE(part[j][t][0]);
+                part[j][t] = dot(part[j][t], codes, xs[t]);
+                HERE(part[j][t]);
             }
         }
     }
@@ -83,7 +142,6 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const uint8
                                                          size_t apart, int cols, const int panels,
                                                          const int tokens)
 {
-    const int chains = tokens == 1 ? CHAINS : 1;
     vec sum[GEMV_PANELS * VECS][GEMV_GROUP];
 
 #pragma GCC unroll 4
@@ -93,27 +151,24 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const uint8
             sum[j][t] = vec_zero();
     for (int k = 0; k < cols; k += TILE_FLUSH) {
         const int n = cols - k < TILE_FLUSH ? cols - k : TILE_FLUSH;
-        vec part[GEMV_PANELS * VECS][GEMV_GROUP][CHAINS];
+        vec part[GEMV_PANELS * VECS][GEMV_GROUP];
 
 #pragma GCC unroll 4
         for (int j = 0; j < panels * VECS; j++)
 #pragma GCC unroll 4
             for (int t = 0; t < tokens; t++)
-#pragma GCC unroll 4
-                for (int i = 0; i < chains; i++)
-                    part[j][t][i] = vec_zero();
-        for (int c = 0; c < n; c += BLOCK_COLS, w += BLOCK_BYTES)
+                part[j][t] = vec_zero();
+        const int step = tokens == 1 ? CHAIN_COLS : BLOCK_COLS;
+        for (int c = 0; c < n; c += step, w += step / BLOCK_COLS * BLOCK_BYTES)
             if (tokens == 1)
-                block_1(part, w, stride, x + k + c, panels);
+                columns_1(part, w, stride, x + k + c, n - c < step ? n - c : step, panels);
             else
                 block_n(part, w, stride, x + k + c, apart, panels, tokens);
 #pragma GCC unroll 4
         for (int j = 0; j < panels * VECS; j++)
 #pragma GCC unroll 4
             for (int t = 0; t < tokens; t++)
-#pragma GCC unroll 4
-                for (int i = 0; i < chains; i++)
-                    sum[j][t] = vec_add32(sum[j][t], widen(part[j][t][i]));
+                sum[j][t] = vec_add32(sum[j][t], widen(part[j][t]));
     }
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++)

@@ -10,6 +10,9 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define _MM_FROUND_NO_EXC                  SIMDE_MM_FROUND_NO_EXC
 #define _mm256_dpbusd_avx_epi32(sum, u, x) simde_mm256_dpbusd_epi32(sum, u, x)
@@ -33,11 +36,21 @@ static inline __m512 shim_mm512_cvtph_ps(__m256i halves)
 }
 #define _mm512_cvtph_ps(halves) shim_mm512_cvtph_ps(halves)
 
+static inline __m512i shim_mm512_srai_epi32(__m512i v, int bits)
+{
+    union {
+        __m512i all;
+        int32_t lanes[16];
+    } words = { .all = v };
+
+    for (int i = 0; i < 16; i++)
+        words.lanes[i] >>= bits;
+    return words.all;
+}
+#define _mm512_srai_epi32(v, bits) shim_mm512_srai_epi32(v, bits)
+
 /* AMX, which SIMDe does not have: eight tiles of 16 rows of 64 bytes, as the manual describes them.
  * What is wrong there, as a tile that is not set up, ends the program. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 static __thread struct {
     int in_use;
