@@ -98,9 +98,10 @@ static int equal_part(int total, int limit, int unit)
  * added to by one step after the other. */
 static struct blocks blocks_of(const struct gemm_ops *ops, int cols, int tokens)
 {
-    /* Measured: a block that was unpacked may fill the L1 cache, one that is read where it lies may
-     * take half of it. */
-    const size_t w = ops->unpack ? (size_t)least(caches.l1d, GEMM_W_BYTES) : caches.l1d / 2;
+    /* Measured: a block that was unpacked to bytes may fill the L1 cache, one of wider weights
+     * seven eighths of it, and one that is read where it lies half. */
+    const size_t most = (size_t)least(caches.l1d, GEMM_W_BYTES);
+    const size_t w = !ops->unpack ? caches.l1d / 2 : ops->w_size > 1 ? most * 7 / 8 : most;
     const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
     const struct family *f = ops->family;
     const int unit = common_multiple(f->block_cols, (int)(word_of(ops) / ops->x_size));
