@@ -459,6 +459,7 @@ struct split_job {
     const struct split *split;
     split_fn *fn;
     void *arg;
+    bool cut; /* shares are large enough to take from */
 };
 
 static void split_share(void *arg, int index, int count)
@@ -467,7 +468,7 @@ static void split_share(void *arg, int index, int count)
     struct range part;
     int item;
 
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < (job->cut ? count : 1); i++)
         while (
             take(&job->pool->workers[(index + i) % count], job->split, i == 0, count, &item, &part))
             job->fn(job->arg, item, part);
@@ -475,11 +476,12 @@ static void split_share(void *arg, int index, int count)
 
 void threads_split(struct threads *pool, const struct split *split, split_fn *fn, void *arg)
 {
-    struct split_job job = { pool, split, fn, arg };
+    struct split_job job = { pool, split, fn, arg, false };
 
     for (int i = 0; i < pool->used; i++) {
         const struct place last = place_of(split, UINT32_MAX, i, pool->used);
         atomic_store(&pool->workers[i].left, pack_units((struct units){ 0, last.units.end }));
+        job.cut |= last.units.end / 4 >= (uint32_t)split->least;
     }
     threads_run(pool, split_share, &job);
 }
