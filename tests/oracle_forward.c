@@ -18,78 +18,12 @@
 #include "model/model.h"
 #include "tests/check.h"
 #include "tests/oracle_model.h"
+#include "tests/oracle_shapes.h"
 
 enum { SEED = 7, TOKENS = 6, SEQUENCES = 12, WHY = 200 };
 static const double CLOSE = 2e-6, NEAR = 0.05; /* of the largest |logit| */
 static const double FLOAT_NEAR = 5e-4;         /* where only the cache rounds */
 static const double TIE = 0.03;                /* of two router logits */
-
-static const struct shape cases[] = {
-    { .name = "llama",
-      .hidden = 40,
-      .intermediate = 56,
-      .layers = 3,
-      .heads = 4,
-      .kv_heads = 2,
-      .head_dim = 10,
-      .vocab = 37,
-      .rope_theta = 10000,
-      .activation = SILU,
-      .experts = 1,
-      .experts_used = 1 },
-    { .name = "bitnet",
-      .hidden = 52,
-      .intermediate = 100,
-      .layers = 2,
-      .heads = 4,
-      .kv_heads = 1,
-      .head_dim = 14,
-      .vocab = 37,
-      .rope_theta = 500000,
-      .activation = RELU2,
-      .sub_norms = true,
-      .tied_embeddings = true,
-      .experts = 1,
-      .experts_used = 1 },
-    { .name = "b158",
-      .hidden = 48,
-      .intermediate = 136,
-      .layers = 3,
-      .heads = 6,
-      .kv_heads = 3,
-      .head_dim = 8,
-      .vocab = 61,
-      .rope_theta = 10000,
-      .activation = SILU,
-      .sub_norms = true,
-      .experts = 1,
-      .experts_used = 1 },
-    { .name = "wide",
-      .hidden = 64,
-      .intermediate = 1100,
-      .layers = 1,
-      .heads = 2,
-      .kv_heads = 2,
-      .head_dim = 32,
-      .vocab = 50,
-      .rope_theta = 10000,
-      .activation = SILU,
-      .experts = 1,
-      .experts_used = 1 },
-    { .name = "experts",
-      .hidden = 56,
-      .intermediate = 72,
-      .layers = 2,
-      .heads = 4,
-      .kv_heads = 2,
-      .head_dim = 14,
-      .vocab = 41,
-      .rope_theta = 1000000,
-      .activation = SILU,
-      .sub_norms = true,
-      .experts = 8,
-      .experts_used = 2 },
-};
 
 /* What a test opens, closed by whoever ran it: a failed test does not come back. */
 static struct {
@@ -318,21 +252,8 @@ static void threads(const void *subject)
     check_equal(want, got, NULL, (size_t)(TOKENS * s->shape->vocab));
 }
 
-/* Of matrices so tall that threads take parts of each other's rows (kernel_part), each time others.
- * Two sequences: more tokens than a GEMV's streams take. */
-static const struct shape tall = { .name = "tall",
-                                   .hidden = 64,
-                                   .intermediate = 12800,
-                                   .layers = 1,
-                                   .heads = 2,
-                                   .kv_heads = 2,
-                                   .head_dim = 32,
-                                   .vocab = 50,
-                                   .rope_theta = 10000,
-                                   .activation = SILU,
-                                   .experts = 1,
-                                   .experts_used = 1 };
-
+/* Of matrices so tall that threads take parts of each other's rows, each time others. Two
+ * sequences: more tokens than a GEMV's streams take. */
 static void threads_in_parts(const void *subject)
 {
     enum { ROUNDS = 8, SESSIONS = 2 };
@@ -499,22 +420,23 @@ static void group(void)
         enum kv_type kv;
     } variants[] = { { &f16, KV_F16 }, { &i8, KV_I8 }, { &f16, KV_I8 }, { &i8, KV_F16 } };
 
-    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+    for (size_t c = 0; oracle_shapes[c].name; c++)
         for (const struct family *const *f = families; *f; f++)
             for (size_t v = 0; v < sizeof variants / sizeof *variants; v++)
                 for (size_t t = 0; t < sizeof tests / sizeof *tests; t++) {
-                    const struct subject s = { &cases[c], *f, variants[v].head, variants[v].kv };
-                    if (tests[t].body == reference_cycled && cases[c].layers == 1)
+                    const struct subject s = { &oracle_shapes[c], *f, variants[v].head,
+                                               variants[v].kv };
+                    if (tests[t].body == reference_cycled && oracle_shapes[c].layers == 1)
                         continue; /* nothing to go round */
                     if (v > 1 && tests[t].body != reference)
                         continue; /* the two before have been through everything */
                     check_run(CHECK_PASSES, tests[t].body, &s, "forward: %s %s, head %s, KV %s: %s",
-                              cases[c].name, (*f)->name, s.head->name, kv_names[s.kv],
+                              oracle_shapes[c].name, (*f)->name, s.head->name, kv_names[s.kv],
                               tests[t].name);
                     close_all();
                 }
     for (const struct family *const *f = families; *f; f++) {
-        const struct subject s = { &tall, *f, &f16, KV_F16 };
+        const struct subject s = { &oracle_tall, *f, &f16, KV_F16 };
         check_run(CHECK_PASSES, threads_in_parts, &s, "forward: %s: one thread is many, in parts",
                   (*f)->name);
         close_all();
