@@ -121,12 +121,15 @@ static int run_metric(void *arg)
     const struct roof_arg *a = arg;
     struct threads *pool = a->roof->pool;
     const int blocks = blocks_of(&a->roof->memory), slices = SLICES * a->roof->threads;
+    const struct split read = { &blocks, 1, 1, LEAST_BLOCKS };
+    const struct split compute = { &slices, 1, 1, LEAST_SLICES };
 
     threads_use(pool, a->roof->threads);
-    if (a->metric != ROOF_READ)
-        threads_split(pool, &(struct split){ &slices, 1, 1, LEAST_SLICES }, compute_part, arg);
-    for (int pass = 0; a->metric == ROOF_READ && pass < a->roof->passes; pass++)
-        threads_split(pool, &(struct split){ &blocks, 1, 1, LEAST_BLOCKS }, read_part, arg);
+    if (a->metric == ROOF_READ)
+        for (int pass = 0; pass < a->roof->passes; pass++)
+            threads_split(pool, &read, read_part, arg);
+    else
+        threads_split(pool, &compute, compute_part, arg);
     return 0;
 }
 

@@ -90,9 +90,7 @@ static inline vec vec_add32(vec a, vec b)
     return _mm512_add_epi32(a, b);
 }
 
-#define vec_right16(v, bits) _mm512_srli_epi16(v, bits)
-
-/* Each int16 or int32 right by `bits`, a constant; the sign from the left. */
+#define vec_right16(v, bits)        _mm512_srli_epi16(v, bits)
 #define vec_right16_signed(v, bits) _mm512_srai_epi16(v, bits)
 #define vec_right32_signed(v, bits) _mm512_srai_epi32(v, bits)
 

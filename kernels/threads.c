@@ -434,7 +434,7 @@ static bool take(struct worker *owner, const struct split *split, bool own, int 
             place_of(split, own ? left.begin : left.end - 1, owner->index, count);
         if (own) {
             const uint32_t here = smaller(left.end, p.units.end) - left.begin;
-            const uint32_t wanted = count == 1 || all / 4 < least ? here : all - all / 4;
+            const uint32_t wanted = all / 4 < least ? here : all - all / 4;
             taken = (struct units){ left.begin, left.begin + whole_parts(wanted, here, least) };
             rest.begin = taken.end;
         } else {
@@ -459,29 +459,55 @@ struct split_job {
     const struct split *split;
     split_fn *fn;
     void *arg;
-    bool cut; /* shares are large enough to take from */
 };
 
-static void split_share(void *arg, int index, int count)
+static void whole_shares(void *arg, int index, int count)
+{
+    const struct split_job *job = arg;
+    const struct split *split = job->split;
+
+    for (int item = 0; item < split->items; item++) {
+        const struct range share = threads_share(split->totals[item], split->unit, index, count);
+        if (share.first < share.last)
+            job->fn(job->arg, item, share);
+    }
+}
+
+static void shares_in_parts(void *arg, int index, int count)
 {
     const struct split_job *job = arg;
     struct range part;
     int item;
 
-    for (int i = 0; i < (job->cut ? count : 1); i++)
-        while (
-            take(&job->pool->workers[(index + i) % count], job->split, i == 0, count, &item, &part))
+    for (int i = 0; i < count; i++) {
+        struct worker *owner = &job->pool->workers[(index + i) % count];
+        while (take(owner, job->split, i == 0, count, &item, &part))
             job->fn(job->arg, item, part);
+    }
+}
+
+/* Of all threads and items. */
+static int64_t units_of(const struct split *split)
+{
+    int64_t units = 0;
+
+    for (int item = 0; item < split->items; item++)
+        units += ((int64_t)split->totals[item] + split->unit - 1) / split->unit;
+    return units;
 }
 
 void threads_split(struct threads *pool, const struct split *split, split_fn *fn, void *arg)
 {
-    struct split_job job = { pool, split, fn, arg, false };
+    struct split_job job = { pool, split, fn, arg };
+    const int count = pool->used;
 
-    for (int i = 0; i < pool->used; i++) {
-        const struct place last = place_of(split, UINT32_MAX, i, pool->used);
-        atomic_store(&pool->workers[i].left, pack_units((struct units){ 0, last.units.end }));
-        job.cut |= last.units.end / 4 >= (uint32_t)split->least;
+    if (count == 1 || units_of(split) / count / 4 < split->least) {
+        threads_run(pool, whole_shares, &job);
+        return;
     }
-    threads_run(pool, split_share, &job);
+    for (int i = 0; i < count; i++) {
+        const struct place last = place_of(split, UINT32_MAX, i, count);
+        atomic_store(&pool->workers[i].left, pack_units((struct units){ 0, last.units.end }));
+    }
+    threads_run(pool, shares_in_parts, &job);
 }

@@ -54,11 +54,12 @@ void ops_lap(const struct session *s, enum part part);
 struct acts ops_prepare(struct session *s, enum act_kind kind, const float *x, int tokens,
                         int stride, const float *gain, int n);
 
+enum { PRODUCTS_MAX = 3 };
+
 /* y = W x for `count` matrices, PRODUCTS_MAX at most, that share x, by the head's kernel for
  * PART_HEAD and by the layers' for other parts; and residual += y unless that is NULL: no two
  * products have the same. Both are (tokens, ldy). With `pair`, (tokens), row t goes to the
  * residual's row pair[t].token, weighted. */
-enum { PRODUCTS_MAX = 3 };
 struct product {
     float *y, *residual;
     int ldy;

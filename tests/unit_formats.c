@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The worked examples of docs/formats.md, byte by byte, and the padding that it states. */
+ * The worked examples of docs/formats.md, byte by byte, the padding that it states, and the parts
+ * that threads take of a packed matrix. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "kernels/act/half.h"
-#include "kernels/kernel.h"
+#include "kernels/gemv.h"
 
 static void f16_example(void **state)
 {
@@ -104,13 +105,32 @@ static void padding_is_counted(void **state)
     assert_true(packed_bytes(&ternary2, 3200, 8640) == 3200 * 8640 / 4);
 }
 
+/* Least parts: of as many bytes as a format says where few tokens stream them, whatever the
+ * columns, and no more than a panel above that; of as many panels for a GEMM's tiles. */
+static void parts_are_large_enough(void **state)
+{
+    static const int columns[] = { 1, 100, 3200, 45568, 2000000 };
+
+    (void)state;
+    for (const struct family *const *f = families; *f; f++)
+        for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
+            const size_t panel = panel_bytes(*f, columns[c]);
+            for (int tokens = 1; tokens <= GEMV_TOKENS; tokens++) {
+                const size_t part = (size_t)kernel_part(*f, columns[c], tokens) * panel;
+                assert_true(part >= (*f)->part_bytes && part <= (*f)->part_bytes + panel);
+            }
+            assert_int_equal(kernel_part(*f, columns[c], GEMV_TOKENS + 1), (*f)->part_panels);
+            assert_true((*f)->part_panels > 0);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f16_example),        cmocka_unit_test(i8_example),
         cmocka_unit_test(ternary2_example),   cmocka_unit_test(ternary5_example),
         cmocka_unit_test(lut_example),        cmocka_unit_test(ternary5_holds_every_group),
-        cmocka_unit_test(padding_is_counted),
+        cmocka_unit_test(padding_is_counted), cmocka_unit_test(parts_are_large_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "kernels/threads.h"
@@ -318,146 +316,12 @@ static void shares(const void *unused)
             }
 }
 
-/* ---- work in parts ---- */
-
-enum { ITEMS = 3, ROWS = 4096 };
-
-/* What was done of a split, and by how many calls. */
-struct done {
-    const struct split *split;
-    atomic_int rows[ITEMS][ROWS];
-    atomic_int parts, wrong;
-    int slow; /* rows of the part that waits for all others; and those: */
-    atomic_int others;
-    atomic_bool begun; /* that part */
-};
-
-static void note_part(void *arg, int item, struct range part)
-{
-    struct done *d = arg;
-    const struct split *s = d->split;
-
-    atomic_fetch_add(&d->parts, 1);
-    if (item < 0 || item >= s->items || part.first < 0 || part.last > s->totals[item] ||
-        part.first >= part.last || part.first % s->unit ||
-        (part.last % s->unit && part.last != s->totals[item])) {
-        atomic_fetch_add(&d->wrong, 1);
-        return;
-    }
-    for (int r = part.first; r < part.last; r++)
-        atomic_fetch_add(&d->rows[item][r], 1);
-}
-
-/* Every row once, whatever the threads take from each other. */
-static void splits_cover(const void *unused)
-{
-    static const int totals[][ITEMS] = { { 1, 0, 0 },      { 100, 17, 4096 }, { 4096, 4096, 4096 },
-                                         { 0, 0, 0 },      { 1600, 15, 33 },  { 16, 16, 16 },
-                                         { 4095, 1, 2000 } };
-    static const int steps[][2] = { { 1, 1 }, { 16, 1 }, { 16, 8 }, { 64, 100 } };
-    static struct done d;
-    const int most = units < MANY ? units : MANY;
-
-    (void)unused;
-    open_pool(most);
-    for (int round = 0; round < ROUNDS / 20; round++) {
-        const int *of = totals[(size_t)round % (sizeof totals / sizeof *totals)];
-        const int *step = steps[(size_t)(round / 7) % (sizeof steps / sizeof *steps)];
-        const struct split split = { of, 1 + round % ITEMS, step[0], step[1] };
-        threads_use(pool, 1 + round % most);
-        memset(&d, 0, sizeof d);
-        d.split = &split;
-        check_context("%d, %d, %d in units of %d, at least %d, on %d threads", of[0], of[1], of[2],
-                      split.unit, split.least, 1 + round % most);
-        threads_split(pool, &split, note_part, &d);
-        check_that(!atomic_load(&d.wrong));
-        for (int item = 0; item < ITEMS; item++)
-            for (int r = 0; r < ROWS; r++)
-                if (atomic_load(&d.rows[item][r]) != (item < split.items && r < of[item]))
-                    check_fail("row %d of item %d was done %d times", r, item,
-                               atomic_load(&d.rows[item][r]));
-    }
-}
-
-/* A part that is not a thread's own share, whole, is wrong. */
-static void own_share(void *arg, int item, struct range part)
-{
-    struct done *d = arg;
-    const int count = threads_count(pool);
-
-    (void)item;
-    for (int i = 0; i < count; i++) {
-        const struct range r = threads_share(d->split->totals[0], d->split->unit, i, count);
-        if (r.first == part.first && r.last == part.last && threads_cpu(pool, i) == sched_getcpu())
-            atomic_fetch_add(&d->parts, 1);
-    }
-}
-
-/* One thread takes a range as one part, and so does each of several where shares are small. */
-static void no_more_parts_than_needed(const void *unused)
-{
-    const int total = 640, most = units < MANY ? units : MANY;
-
-    (void)unused;
-    open_pool(most);
-    for (int count = 1; count <= most && count <= total / 16; count++) {
-        const struct split split = { &total, 1, 16, count == 1 ? 1 : 40 };
-        struct done *d = calloc(1, sizeof *d);
-        check_that(d != NULL);
-        d->split = &split;
-        threads_use(pool, count);
-        threads_split(pool, &split, own_share, d);
-        check_context("%d threads: %d parts", count, atomic_load(&d->parts));
-        check_that(atomic_load(&d->parts) == count);
-        free(d);
-    }
-}
-
-/* The first part of thread 1's share does not end before every other row is done: thread 0 has to
- * do the rest of the share. Were that left to thread 1, this would give up after a while. */
-static void wait_for_others(void *arg, int item, struct range part)
-{
-    const struct timespec pause = { .tv_nsec = 1000 * 1000 };
-    struct done *d = arg;
-    const int own = part.last - part.first;
-
-    (void)item;
-    if (part.first != threads_share(ROWS, d->split->unit, 1, 2).first) {
-        for (int i = 0; i < 5000 && !atomic_load(&d->begun); i++)
-            nanosleep(&pause, NULL);
-        atomic_fetch_add(&d->others, own);
-        return;
-    }
-    atomic_store(&d->begun, true);
-    for (int i = 0; i < 5000 && atomic_load(&d->others) < ROWS - own; i++)
-        nanosleep(&pause, NULL);
-    d->slow = atomic_load(&d->others) == ROWS - own ? own : 0;
-}
-
-static void a_slow_thread_is_helped(const void *unused)
-{
-    const int total = ROWS;
-    const struct split split = { &total, 1, 16, 2 };
-    static struct done d;
-
-    (void)unused;
-    memset(&d, 0, sizeof d);
-    d.split = &split;
-    open_pool(2);
-    threads_split(pool, &split, wait_for_others, &d);
-    check_that(d.slow > 0 && d.slow < ROWS / 2);
-}
-
 static void group(void)
 {
-    static const struct test {
+    static const struct {
         const char *name;
         check_body *body;
-    } on_two[] = {
-        { "awake before a job", awake_before_a_job },
-        { "a slow thread is helped", a_slow_thread_is_helped },
-    };
-    static const struct test tests[] = {
+    } tests[] = {
         { "shares cover the range", shares },
         { "counts", counts },
         { "every index once", every_index_once },
@@ -468,8 +332,6 @@ static void group(void)
         { "affinity comes back", affinity_comes_back },
         { "on a list of CPUs", on_a_list },
         { "lists that are refused", lists_refused },
-        { "a split is done once", splits_cover },
-        { "no more parts than needed", no_more_parts_than_needed },
     };
 
     units = threads_units();
@@ -477,13 +339,11 @@ static void group(void)
         check_run(CHECK_PASSES, tests[t].body, NULL, "threads: %s", tests[t].name);
         close_pool();
     }
-    for (size_t t = 0; t < sizeof on_two / sizeof *on_two; t++) {
-        if (units > 1)
-            check_run(CHECK_PASSES, on_two[t].body, NULL, "threads: %s", on_two[t].name);
-        else
-            check_skip("one CPU", "threads: %s", on_two[t].name);
-        close_pool();
-    }
+    if (units > 1)
+        check_run(CHECK_PASSES, awake_before_a_job, NULL, "threads: awake before a job");
+    else
+        check_skip("one CPU", "threads: awake before a job");
+    close_pool();
 }
 
 int main(int argc, char **argv)
