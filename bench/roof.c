@@ -6,6 +6,7 @@
 #include <string.h>
 #include "harness/stats.h"
 #include "kernels/pages.h"
+#include "kernels/split.h"
 
 const char *const roof_names[ROOF_METRICS] = { "read_gbps", "f32_gflops", "i8_gops",
                                                "ternary_gops" };
@@ -127,9 +128,9 @@ static int run_metric(void *arg)
     threads_use(pool, a->roof->threads);
     if (a->metric == ROOF_READ)
         for (int pass = 0; pass < a->roof->passes; pass++)
-            threads_split(pool, &read, read_part, arg);
+            split_run(pool, &read, read_part, arg);
     else
-        threads_split(pool, &compute, compute_part, arg);
+        split_run(pool, &compute, compute_part, arg);
     return 0;
 }
 

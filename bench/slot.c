@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/pages.h"
+#include "kernels/split.h"
 
 /* A sample is long enough for the meters' reading around it to be half a percent of it. */
 enum { CACHE_FACTOR = 8, SAMPLE_NS = 4000000, OVERHEAD_FACTOR = 250, TRIES = 3 };
@@ -216,7 +217,7 @@ static int run_calls(void *arg)
     for (int i = 0; i < c->calls; i++) {
         struct call call = { c, &s->copies[turn->next] };
         turn->next = (turn->next + 1) % turn->count;
-        threads_split(s->run->pool, &split, call_part, &call);
+        split_run(s->run->pool, &split, call_part, &call);
     }
     return run_stop ? -EINTR : 0;
 }

@@ -7,7 +7,9 @@
 #ifndef KERNELS_THREADS_H
 #define KERNELS_THREADS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct threads;
 
@@ -36,6 +38,10 @@ void threads_use(struct threads *pool, int count);
 int threads_count(const struct threads *pool);          /* those in use: all, after threads_open */
 int threads_cpu(const struct threads *pool, int index); /* the OS's number of the CPU */
 
+/* A counter for each thread of a job (split.h), on a cache line of its own; whose job it is sets it
+ * before. */
+_Atomic uint64_t *threads_counter(struct threads *pool, int index);
+
 /* Runs fn on every thread and returns when all are done. Not reentrant. */
 void threads_run(struct threads *pool, threads_fn *fn, void *arg);
 
@@ -50,23 +56,5 @@ struct range {
     int first, last;
 };
 struct range threads_share(int total, int unit, int index, int count);
-
-/* Work on several ranges, [0, totals[item]) each, that threads do in parts. */
-struct split {
-    const int *totals;
-    int items;
-    int unit;  /* parts begin at multiples of it */
-    int least; /* units of a part, if so many are there; 1 or more */
-};
-typedef void split_fn(void *arg, int item, struct range part);
-
-/* Runs fn on parts that together are all of every range, each once, and returns when all are done.
- * A thread does its own shares (threads_share), most of them at once; when it is through, it takes
- * from the ends of the others': so a thread whose CPU is slower, or was taken away for a while,
- * does not make the others wait. With one thread, or with fewer than 4 * least units a thread, each
- * does its own shares whole, for looking at the others' would cost more. Who does what is different
- * each time: what fn computes must not depend on it, and must not need that an item is done before
- * the next one begins. Not reentrant. */
-void threads_split(struct threads *pool, const struct split *split, split_fn *fn, void *arg);
 
 #endif

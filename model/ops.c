@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
+#include "kernels/split.h"
 #include "model/scratch.h"
 
 void ops_lap(const struct session *s, enum part part)
@@ -120,7 +121,7 @@ void ops_linear(struct session *s, enum part part, const struct product *product
         rows[i] = products[i].w->rows;
     const struct split split = { rows, count, PANEL_ROWS,
                                  kernel_part(family, products->w->cols, x->count) };
-    threads_split(s->pool, &split, linear_part, &job);
+    split_run(s->pool, &split, linear_part, &job);
     ops_lap(s, part);
 }
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
-#include "kernels/threads.h"
+#include "kernels/split.h"
 #include "tests/check.h"
 
 enum { MANY = 256, ROUNDS = 2000, WHY = 200, ITEMS = 3, ROWS = 4096 };
@@ -85,7 +85,7 @@ static void splits_cover(const void *unused)
         d.slow = round / 3 % (1 + round % most);
         check_context("%d, %d, %d in units of %d, at least %d, on %d threads", of[0], of[1], of[2],
                       split.unit, split.least, 1 + round % most);
-        threads_split(pool, &split, note_part, &d);
+        split_run(pool, &split, note_part, &d);
         check_that(!atomic_load(&d.wrong));
         for (int item = 0; item < ITEMS; item++)
             for (int r = 0; r < ROWS; r++)
@@ -127,7 +127,7 @@ static void no_more_parts_than_needed(const void *unused)
         struct whole w = { .split = &split };
         threads_use(pool, count);
         for (int round = 0; round < 100; round++)
-            threads_split(pool, &split, note_whole, &w);
+            split_run(pool, &split, note_whole, &w);
         check_context("%d threads: %d shares, %d others", count, w.own, w.others);
         check_that(atomic_load(&w.own) == 200 * count && !atomic_load(&w.others));
     }
@@ -170,7 +170,7 @@ static void a_slow_thread_is_helped(const void *unused)
 
     (void)unused;
     open_pool(2);
-    threads_split(pool, &split, wait_for_others, &w);
+    split_run(pool, &split, wait_for_others, &w);
     check_that(w.rows > 0 && w.rows < ROWS / 2);
 }
 
