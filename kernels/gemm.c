@@ -296,7 +296,7 @@ static void fetch(const char *from, size_t bytes, int i, int parts)
     const size_t end = lines * (size_t)(i + 1) / (size_t)parts;
 
     for (size_t line = lines * (size_t)i / (size_t)parts; line < end; line++)
-        __builtin_prefetch(from + line * CACHE_LINE, 0, 2);
+        gemv_fetch(from + line * CACHE_LINE);
 }
 
 /* Columns [k, k + n) of the panel that begins at `row`, for all of the part's tokens. */

@@ -16,12 +16,21 @@ enum {
     GEMV_GROUP = 4,  /* tokens at most whose sums are in registers at a time */
     GEMV_SUMS = 8,   /* vectors of sums in registers, of 16 or more */
     /* Bytes of prefetch in each stream: docs/formats.md, "Prefetch". */
-    GEMV_AHEAD = 1024,
+    GEMV_AHEAD = 1024,        /* of one token */
+    GEMV_AHEAD_TOKENS = 4096, /* of more, whose products take longer */
     GEMV_AHEAD_TERNARY = 3072,
     /* Bytes of look-up tables at a time, on the stack: most of an L2 cache, because columns in
      * parts break the streams, which costs more than tables beyond the L1 cache. */
     GEMV_TABLE = 256 * 1024,
 };
+
+/* Asks for the line of a stream that comes in a while, into the L2 cache and no further: lines on
+ * their way to the L1 cache hold its few buffers of misses for as long as memory takes, and what is
+ * in the L2 cache, as look-up tables are, waits behind them. */
+static inline void gemv_fetch(const void *line)
+{
+    __builtin_prefetch(line, 0, 2);
+}
 
 /* sums_n(..., panels, tokens) with these two as constants, so that its sums stay in registers.
  * pairs is gemv_ops.pairs. */

@@ -16,6 +16,7 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
                                                          const int panels, const int tokens)
 {
     const int chains = COLUMNS > tokens ? COLUMNS / tokens : 1;
+    const size_t ahead = tokens == 1 ? GEMV_AHEAD : GEMV_AHEAD_TOKENS;
     vecf sum[GEMV_PANELS * VECS][GEMV_GROUP][COLUMNS];
 
 #pragma GCC unroll 4
@@ -33,7 +34,7 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
             for (int i = 0; i < COLUMNS; i++) {
                 vecf wi[VECS];
                 if (i % 2 == 0) /* two columns are a cache line */
-                    _mm_prefetch((const char *)(wp + i * PANEL_ROWS) + GEMV_AHEAD, _MM_HINT_T0);
+                    gemv_fetch((const char *)(wp + i * PANEL_ROWS) + ahead);
 #pragma GCC unroll 2
                 for (int h = 0; h < VECS; h++)
                     wi[h] = vecf_load_f16(wp + i * PANEL_ROWS + h * LANES);

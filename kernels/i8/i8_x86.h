@@ -69,6 +69,7 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const int8_
                                                          const int panels, const int tokens)
 {
     const int chains = tokens == 1 ? CHAINS : 1;
+    const size_t ahead = tokens == 1 ? GEMV_AHEAD : GEMV_AHEAD_TOKENS;
     vec sum[GEMV_PANELS * VECS][GEMV_GROUP][CHAINS];
 
 #pragma GCC unroll 4
@@ -89,7 +90,7 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const int8_
             for (int j = 0; j < panels * VECS; j++) {
                 const int8_t *wp = w + (size_t)(j / VECS) * stride;
                 if (j % VECS == 0)
-                    _mm_prefetch((const char *)wp + GEMV_AHEAD, _MM_HINT_T0);
+                    gemv_fetch(wp + ahead);
                 const vec wj = vec_load(wp + j % VECS * VEC_BYTES);
 #pragma GCC unroll 4
                 for (int t = 0; t < tokens; t++)

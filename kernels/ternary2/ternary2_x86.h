@@ -74,7 +74,7 @@ block_1(vec sum[][CHAINS], const uint8_t *w, size_t stride, const int8_t *x, con
             const uint8_t *wp = w + (size_t)(j / VECS) * stride + j % VECS * VEC_BYTES;
             vec *to = sum[j];
             if (!i && j % VECS == 0)
-                _mm_prefetch((const char *)wp + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
+                gemv_fetch(wp + GEMV_AHEAD_TERNARY);
             const vec block = i ? vec_right16(vec_load(wp), 4) : vec_load(wp);
             to[i % CHAINS] = dot(to[i % CHAINS], vec_and(block, low), x0);
             HIDE(to[i % CHAINS]);
@@ -116,7 +116,7 @@ static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP]
 {
 #pragma GCC unroll 2
     for (int p = 0; p < panels; p++)
-        _mm_prefetch((const char *)w + (size_t)p * stride + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
+        gemv_fetch(w + (size_t)p * stride + GEMV_AHEAD_TERNARY);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         vec xs[GEMV_GROUP];

@@ -68,8 +68,8 @@ static inline __attribute__((always_inline)) void block_n(__m256i *lo, __m256i *
 #pragma GCC unroll 2
     for (int p = 0; p < panels; p++) {
         const char *at = (const char *)w + (size_t)p * stride;
-        _mm_prefetch(at + GEMV_AHEAD_TERNARY, _MM_HINT_T0);
-        _mm_prefetch(at + GEMV_AHEAD_TERNARY + 64, _MM_HINT_T0);
+        gemv_fetch(at + GEMV_AHEAD_TERNARY);
+        gemv_fetch(at + GEMV_AHEAD_TERNARY + 64);
         lo[p] = hi[p] = _mm256_setzero_si256();
     }
 #pragma GCC unroll 4
