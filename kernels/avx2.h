@@ -89,6 +89,11 @@ static inline vec vec_xor(vec a, vec b)
     return _mm256_xor_si256(a, b);
 }
 
+static inline vec vec_add8(vec a, vec b)
+{
+    return _mm256_add_epi8(a, b);
+}
+
 static inline vec vec_add16(vec a, vec b)
 {
     return _mm256_add_epi16(a, b);
@@ -100,6 +105,39 @@ static inline vec vec_add32(vec a, vec b)
 }
 
 /* Each int16 right by `bits`, a constant; zeros from the left. */
+static inline vec vec_sub16(vec a, vec b)
+{
+    return _mm256_sub_epi16(a, b);
+}
+
+static inline vec vec_mul16(vec a, vec b)
+{
+    return _mm256_mullo_epi16(a, b);
+}
+
+/* a * b / 2^15, rounded to the nearest. */
+static inline vec vec_mul16_rounded(vec a, vec b)
+{
+    return _mm256_mulhrs_epi16(a, b);
+}
+
+/* Lane by lane: the int16 of a, then those of b, as bytes; the low, or the high, 8 bytes of a
+ * and of b by turns. */
+static inline vec vec_pack16(vec a, vec b)
+{
+    return _mm256_packs_epi16(a, b);
+}
+
+static inline vec vec_low8(vec a, vec b)
+{
+    return _mm256_unpacklo_epi8(a, b);
+}
+
+static inline vec vec_high8(vec a, vec b)
+{
+    return _mm256_unpackhi_epi8(a, b);
+}
+
 #define vec_right16(v, bits) _mm256_srli_epi16(v, bits)
 
 /* Each int16 or int32 right by `bits`, a constant; the sign from the left. */
@@ -138,6 +176,53 @@ static inline vec vec_wide_last(vec v)
     const __m128i order = _mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15);
 
     return _mm256_srai_epi16(_mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(order)), 8);
+}
+
+/* ---- lanes of 16 bytes, for look-ups ---- */
+
+/* The byte of a 16-byte table a lane that an index's low four bits choose; an index is below 128.
+ */
+static inline vec vec_lookup8(vec tables, vec indices)
+{
+    return _mm256_shuffle_epi8(tables, indices);
+}
+
+/* x, negated where s is negative; s is 0 only where x is. */
+static inline vec vec_sign8(vec x, vec s)
+{
+    return _mm256_sign_epi8(x, s);
+}
+
+/* 16 bytes, in every lane. */
+static inline vec vec_lanes(const void *from)
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(from));
+}
+
+/* 8 bytes as int16, in every lane. */
+static inline vec vec_lanes_words(const int8_t *from)
+{
+    return _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(_mm_loadl_epi64((const void *)from)));
+}
+
+/* 8 bytes as int16 a lane: those of q, and of q + group. */
+static inline vec vec_words(const int8_t *q, int group, int apart)
+{
+    const __m128i low = _mm_loadl_epi64((const void *)q);
+    const __m128i high = _mm_loadl_epi64((const void *)(q + group));
+
+    (void)apart; /* of the lanes that are not here */
+    return _mm256_cvtepi8_epi16(_mm_unpacklo_epi64(low, high));
+}
+
+/* to (8 int32) += the sums over all lanes of their 8 int16. */
+static inline void vec_lanes_add(int32_t *to, vec v)
+{
+    const __m256i low = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(v));
+    const __m256i high = _mm256_cvtepi16_epi32(_mm256_extracti128_si256(v, 1));
+    const __m256i so_far = _mm256_loadu_si256((const void *)to);
+
+    _mm256_storeu_si256((void *)to, _mm256_add_epi32(so_far, _mm256_add_epi32(low, high)));
 }
 
 static inline vecf vecf_zero(void)

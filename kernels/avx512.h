@@ -80,6 +80,11 @@ static inline vec vec_xor(vec a, vec b)
     return _mm512_xor_si512(a, b);
 }
 
+static inline vec vec_add8(vec a, vec b)
+{
+    return _mm512_add_epi8(a, b);
+}
+
 static inline vec vec_add16(vec a, vec b)
 {
     return _mm512_add_epi16(a, b);
@@ -88,6 +93,36 @@ static inline vec vec_add16(vec a, vec b)
 static inline vec vec_add32(vec a, vec b)
 {
     return _mm512_add_epi32(a, b);
+}
+
+static inline vec vec_sub16(vec a, vec b)
+{
+    return _mm512_sub_epi16(a, b);
+}
+
+static inline vec vec_mul16(vec a, vec b)
+{
+    return _mm512_mullo_epi16(a, b);
+}
+
+static inline vec vec_mul16_rounded(vec a, vec b)
+{
+    return _mm512_mulhrs_epi16(a, b);
+}
+
+static inline vec vec_pack16(vec a, vec b)
+{
+    return _mm512_packs_epi16(a, b);
+}
+
+static inline vec vec_low8(vec a, vec b)
+{
+    return _mm512_unpacklo_epi8(a, b);
+}
+
+static inline vec vec_high8(vec a, vec b)
+{
+    return _mm512_unpackhi_epi8(a, b);
 }
 
 #define vec_right16(v, bits)        _mm512_srli_epi16(v, bits)
@@ -124,6 +159,53 @@ static inline vec vec_wide_last(vec v)
     const __m128i order = _mm_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15);
 
     return _mm512_srai_epi16(_mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(order)), 8);
+}
+
+/* ---- lanes of 16 bytes, for look-ups ---- */
+
+static inline vec vec_lookup8(vec tables, vec indices)
+{
+    return _mm512_shuffle_epi8(tables, indices);
+}
+
+/* x, negated where s is negative. */
+static inline vec vec_sign8(vec x, vec s)
+{
+    return _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(s), _mm512_setzero_si512(), x);
+}
+
+static inline vec vec_lanes(const void *from)
+{
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(from));
+}
+
+static inline vec vec_lanes_words(const int8_t *from)
+{
+    return _mm512_broadcast_i32x4(_mm_cvtepi8_epi16(_mm_loadl_epi64((const void *)from)));
+}
+
+/* 8 bytes as int16 a lane: those of q, q + group, q + apart and q + apart + group. */
+static inline vec vec_words(const int8_t *q, int group, int apart)
+{
+    const __m128i a = _mm_loadl_epi64((const void *)q);
+    const __m128i b = _mm_loadl_epi64((const void *)(q + group));
+    const __m128i c = _mm_loadl_epi64((const void *)(q + apart));
+    const __m128i d = _mm_loadl_epi64((const void *)(q + apart + group));
+
+    return _mm512_cvtepi8_epi16(
+        _mm256_set_m128i(_mm_unpacklo_epi64(c, d), _mm_unpacklo_epi64(a, b)));
+}
+
+static inline void vec_lanes_add(int32_t *to, vec v)
+{
+    __m256i sum = _mm256_loadu_si256((const void *)to);
+
+    for (int h = 0; h < 2; h++) {
+        const __m256i half = h ? _mm512_extracti64x4_epi64(v, 1) : _mm512_castsi512_si256(v);
+        sum = _mm256_add_epi32(sum, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(half)));
+        sum = _mm256_add_epi32(sum, _mm256_cvtepi16_epi32(_mm256_extracti128_si256(half, 1)));
+    }
+    _mm256_storeu_si256((void *)to, sum);
 }
 
 static inline vecf vecf_zero(void)

@@ -70,7 +70,7 @@ static void some_panels(const struct call *call, int panel, int apart, int count
     const int group = group_of(ops, call->tokens);
     union {
         float f32[GEMV_GROUP * GEMV_PANELS * PANEL_ROWS];
-        int32_t i32[GEMV_GROUP * GEMV_PANELS * PANEL_ROWS];
+        int32_t i32[GEMV_PANELS_MAX * PANEL_ROWS];
     } sums;
 
     /* For the second group the panels are in the cache. */
@@ -90,12 +90,13 @@ static void some_panels(const struct call *call, int panel, int apart, int count
 static void all_panels(const struct call *call)
 {
     const int begin = panel_of(call->first), end = panel_of(call->last + PANEL_ROWS - 1);
-    const bool pairs = group_of(call->ops, call->tokens) <= call->ops->pairs;
-    const int half = pairs ? (end - begin) / GEMV_PANELS : 0;
+    const bool several = group_of(call->ops, call->tokens) <= call->ops->pairs;
+    const int streams = call->ops->panels ? call->ops->panels : GEMV_PANELS;
+    const int stream = several ? (end - begin) / streams : 0; /* panels of it */
 
-    for (int p = begin; p < begin + half; p++)
-        some_panels(call, p, half, GEMV_PANELS);
-    for (int p = begin + GEMV_PANELS * half; p < end; p++)
+    for (int p = begin; p < begin + stream; p++)
+        some_panels(call, p, stream, streams);
+    for (int p = begin + streams * stream; p < end; p++)
         some_panels(call, p, 0, 1);
 }
 

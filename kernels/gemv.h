@@ -2,8 +2,9 @@
  *
  * The loops around a GEMV's inner loop, once for every family and instruction set: a thread's
  * panels are read as two streams, the lower and the upper half, so that two pages are open at a
- * time and both streams share the loads of x. A GEMM of a few tokens is done by the same streams:
- * its time is that of the weights' way from memory, and tiles would be waiting for it. */
+ * time and both streams share the loads of x; or as four, that share look-up tables. A GEMM of a
+ * few tokens is done by the same streams: its time is that of the weights' way from memory, and
+ * tiles would be waiting for it. */
 #ifndef KERNELS_GEMV_H
 #define KERNELS_GEMV_H
 
@@ -11,10 +12,11 @@
 #include "kernels/kernel.h"
 
 enum {
-    GEMV_PANELS = 2,
-    GEMV_TOKENS = 8, /* of a GEMM at most that is done by these streams: measured */
-    GEMV_GROUP = 4,  /* tokens at most whose sums are in registers at a time */
-    GEMV_SUMS = 8,   /* vectors of sums in registers, of 16 or more */
+    GEMV_PANELS = 2,     /* that are read at a time */
+    GEMV_PANELS_MAX = 4, /* by look-up formats */
+    GEMV_TOKENS = 8,     /* of a GEMM at most that is done by these streams: measured */
+    GEMV_GROUP = 4,      /* tokens at most whose sums are in registers at a time */
+    GEMV_SUMS = 8,       /* vectors of sums in registers, of 16 or more */
     /* Bytes of prefetch in each stream: docs/formats.md, "Prefetch". */
     GEMV_AHEAD = 1024,        /* of one token */
     GEMV_AHEAD_TOKENS = 4096, /* of more, whose products take longer */
@@ -59,6 +61,7 @@ struct gemv_ops {
     int group;  /* tokens at most that sums takes at a time; at most GEMV_GROUP */
     int pairs;  /* tokens for which sums of GEMV_PANELS panels fit the registers; with more of them
                  * a panel is read at a time */
+    int panels; /* that are read at a time, if not GEMV_PANELS; 0: GEMV_PANELS */
     /* sums[p][t][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride`
      * bytes apart, for x's first `tokens` tokens; sums are int32 where activations are int8, or
      * f32. */

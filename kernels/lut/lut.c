@@ -11,7 +11,7 @@
 #include "kernels/lut/lut.h"
 #include "kernels/ternary2/codes.h"
 
-gemv_fn lut_gemv_c, lut_gemv_avx2;
+gemv_fn lut_gemv_c, lut_gemv_avx2, lut_gemv_avx512bw;
 gemm_fn lut_gemm_amx;
 gemm_fn lut_gemm_c, lut_gemm_avx2, lut_gemm_avxvnni, lut_gemm_avx512bw, lut_gemm_avx512vnni;
 gemv_fn lut_gemv_neon;
@@ -129,10 +129,10 @@ void lut_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts *x, i
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
 #ifdef KERNELS_AMX
-    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx2, lut_gemm_amx },
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx512bw, lut_gemm_amx },
 #endif
-    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx2, lut_gemm_avx512vnni },
-    { "avx512bw", CPU_AVX512BW, lut_gemv_avx2, lut_gemm_avx512bw },
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, lut_gemv_avx512bw, lut_gemm_avx512vnni },
+    { "avx512bw", CPU_AVX512BW, lut_gemv_avx512bw, lut_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, lut_gemv_avx2, lut_gemm_avxvnni },
     { "avx2", CPU_AVX2, lut_gemv_avx2, lut_gemm_avx2 },
 #elif defined(__aarch64__)

@@ -4,7 +4,9 @@
 #ifndef KERNELS_LUT_LUT_H
 #define KERNELS_LUT_LUT_H
 
-#include "kernels/kernel.h"
+#include <stddef.h>
+#include <stdint.h>
+#include "kernels/gemv.h"
 
 enum {
     LUT_GROUPS = 16, /* of three columns, in a block */
@@ -15,5 +17,16 @@ enum {
 
 /* Trit i of magnitude v. */
 extern const int8_t lut_digits[3][16];
+
+/* gemm_ops.unpack on x86. */
+void lut_unpack_avx2(void *w, const void *panel, int k, int n);
+
+/* A block's lines, some blocks ahead. */
+static inline void lut_fetch(const uint8_t *block)
+{
+    gemv_fetch(block + GEMV_AHEAD_TERNARY);
+    gemv_fetch(block + GEMV_AHEAD_TERNARY + 64);
+    gemv_fetch(block + GEMV_AHEAD_TERNARY + 128);
+}
 
 #endif

@@ -11,7 +11,7 @@
 #include "kernels/ternary2/codes.h"
 #include "kernels/ternary5/ternary5.h"
 
-gemv_fn ternary5_gemv_c, ternary5_gemv_avx2;
+gemv_fn ternary5_gemv_c, ternary5_gemv_avx2, ternary5_gemv_avx512bw;
 gemm_fn ternary5_gemm_amx;
 gemm_fn ternary5_gemm_c, ternary5_gemm_avx2, ternary5_gemm_avxvnni, ternary5_gemm_avx512bw,
     ternary5_gemm_avx512vnni;
@@ -140,10 +140,11 @@ void ternary5_gemm_c(float *y, int ldy, const struct wmat *w, const struct acts 
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
 #ifdef KERNELS_AMX
-    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx2, ternary5_gemm_amx },
+    { "amx", CPU_AMX | CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx512bw, ternary5_gemm_amx },
 #endif
-    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx2, ternary5_gemm_avx512vnni },
-    { "avx512bw", CPU_AVX512BW, ternary5_gemv_avx2, ternary5_gemm_avx512bw },
+    { "avx512vnni", CPU_AVX512BW | CPU_AVX512VNNI, ternary5_gemv_avx512bw,
+      ternary5_gemm_avx512vnni },
+    { "avx512bw", CPU_AVX512BW, ternary5_gemv_avx512bw, ternary5_gemm_avx512bw },
     { "avxvnni", CPU_AVXVNNI, ternary5_gemv_avx2, ternary5_gemm_avxvnni },
     { "avx2", CPU_AVX2, ternary5_gemv_avx2, ternary5_gemm_avx2 },
 #elif defined(__aarch64__)

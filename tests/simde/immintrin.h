@@ -49,6 +49,64 @@ static inline __m512i shim_mm512_srai_epi32(__m512i v, int bits)
 }
 #define _mm512_srai_epi32(v, bits) shim_mm512_srai_epi32(v, bits)
 
+/* SIMDe's read, and write back, what the mask leaves out. */
+static inline void shim_masked(float *to, const float *from, const int32_t *mask, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (mask[i] < 0)
+            to[i] = from[i];
+}
+
+static inline __m128 shim_mm_maskload_ps(const float *from, __m128i mask)
+{
+    union {
+        __m128i mask;
+        int32_t lanes[4];
+    } m = { .mask = mask };
+    union {
+        __m128 all;
+        float lanes[4];
+    } v = { .lanes = { 0 } };
+
+    shim_masked(v.lanes, from, m.lanes, 4);
+    return v.all;
+}
+
+static inline __m256 shim_mm256_maskload_ps(const float *from, __m256i mask)
+{
+    union {
+        __m256i mask;
+        int32_t lanes[8];
+    } m = { .mask = mask };
+    union {
+        __m256 all;
+        float lanes[8];
+    } v = { .lanes = { 0 } };
+
+    shim_masked(v.lanes, from, m.lanes, 8);
+    return v.all;
+}
+
+static inline void shim_mm256_maskstore_ps(float *to, __m256i mask, __m256 from)
+{
+    union {
+        __m256i mask;
+        int32_t lanes[8];
+    } m = { .mask = mask };
+    union {
+        __m256 all;
+        float lanes[8];
+    } v = { .all = from };
+
+    shim_masked(to, v.lanes, m.lanes, 8);
+}
+#undef _mm_maskload_ps
+#undef _mm256_maskload_ps
+#undef _mm256_maskstore_ps
+#define _mm_maskload_ps(from, mask)      shim_mm_maskload_ps(from, mask)
+#define _mm256_maskload_ps(from, mask)   shim_mm256_maskload_ps(from, mask)
+#define _mm256_maskstore_ps(to, mask, v) shim_mm256_maskstore_ps(to, mask, v)
+
 /* AMX, which SIMDe does not have: eight tiles of 16 rows of 64 bytes, as the manual describes them.
  * What is wrong there, as a tile that is not set up, ends the program. */
 
