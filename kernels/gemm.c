@@ -105,7 +105,8 @@ static struct blocks blocks_of(const struct gemm_ops *ops, int cols, int tokens)
     const size_t x = (size_t)least(caches.l2 / 2, GEMM_X_BYTES);
     const struct family *f = ops->family;
     const int unit = common_multiple(f->block_cols, (int)(word_of(ops) / ops->x_size));
-    const int fit = (int)(w / (PANEL_ROWS * ops->w_size));
+    const int fit = ops->unpack ? (int)(w / (PANEL_ROWS * ops->w_size))
+                                : (int)(w / f->block_bytes) * f->block_cols;
     const int tiles = (tokens + ops->tokens - 1) / ops->tokens;
     const int fetched = (int)((size_t)(tiles * f->block_cols) * GEMM_STEP / f->block_bytes);
 

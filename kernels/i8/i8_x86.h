@@ -22,18 +22,11 @@ static inline vec dot4(vec sum, vec w, vec x)
     return vec_dpbusd(sum, shifted(w), x);
 }
 
-/* GEMM unpacks weights as vpdpbusd takes them. */
 enum { TILE_COLUMNS = 4 };
 
 static inline vec dot(vec sum, vec w, vec x)
 {
     return vec_dpbusd(sum, w, x);
-}
-
-static inline void unpack_group(char *to, const char *from)
-{
-    for (int h = 0; h < GROUP_BYTES; h += VEC_BYTES)
-        vec_store(to + h, shifted(vec_load(from + h)));
 }
 #else
 enum { OFFSET = 0, CHAINS = 1 };
@@ -50,15 +43,6 @@ enum { TILE_COLUMNS = 2 };
 static inline vec dot(vec sum, vec w, vec x)
 {
     return vec_add32(sum, vec_pairs16(w, x));
-}
-
-static inline void unpack_group(char *to, const char *from)
-{
-    for (int h = 0; h < GROUP_BYTES; h += VEC_BYTES) {
-        const vec w = vec_load(from + h);
-        vec_store(to + h, vec_wide_first(w));
-        vec_store(to + GROUP_BYTES + h, vec_wide_last(w));
-    }
 }
 #endif
 
@@ -128,26 +112,44 @@ static inline vec widen(vec sum)
 
 #include "kernels/tile_x86.h"
 
+#ifdef VEC_DPBUSD
+/* The tile reads packed weights where they lie: beside vpdpbusd there is room for the xor. */
+#define UNPACK  NULL
+#define OPERAND unsigned_weights
+
+static inline vec unsigned_weights(vec w, int i)
+{
+    (void)i;
+    return shifted(w);
+}
+#else
+#define UNPACK  unpack_block
+#define OPERAND tile_as_it_is
+
 static void unpack_block(void *w, const void *panel, int k, int n)
 {
     const char *from = (const char *)panel + (size_t)k * PANEL_ROWS;
     char *to = w;
 
-    for (int c = 0; c < n;
-         c += GROUP, from += GROUP_BYTES, to += GROUP_BYTES * GROUP / TILE_COLUMNS)
-        unpack_group(to, from);
+    for (int c = 0; c < n; c += GROUP, from += GROUP_BYTES, to += 2 * GROUP_BYTES)
+        for (int h = 0; h < GROUP_BYTES; h += VEC_BYTES) {
+            const vec bytes = vec_load(from + h);
+            vec_store(to + h, vec_wide_first(bytes));
+            vec_store(to + GROUP_BYTES + h, vec_wide_last(bytes));
+        }
 }
+#endif
 
 static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n, bool fresh)
 {
-    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh);
+    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh, 1, OPERAND);
 }
 
 static const struct gemm_ops gemm_ops = { .family = &i8,
                                           .tokens = TILE_TOKENS,
                                           .w_size = GROUP / TILE_COLUMNS,
                                           .x_size = GROUP / TILE_COLUMNS,
-                                          .unpack = unpack_block,
+                                          .unpack = UNPACK,
                                           .tile = tile,
                                           .few = &gemv_ops,
                                           .offset = OFFSET };

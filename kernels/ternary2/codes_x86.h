@@ -44,10 +44,10 @@ static inline vec widen(vec part)
 _Static_assert((int)TILE_TOKENS == (VECS == 1 ? (int)CODES_TOKENS_AVX512 : (int)CODES_TOKENS_AVX2),
                "codes.h");
 
-static void codes_tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
-                       bool fresh)
+static inline void codes_tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
+                              bool fresh)
 {
-    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh);
+    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh, 1, tile_as_it_is);
 }
 
 #endif

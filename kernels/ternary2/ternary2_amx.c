@@ -24,5 +24,8 @@ void codes_end_amx(void)
 void ternary2_gemm_amx(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
                        int last)
 {
-    codes_gemm_amx(&gemm_ops, y, ldy, w, x, first, last);
+    struct gemm_ops with_codes = gemm_ops;
+
+    with_codes.unpack = unpack_block;
+    codes_gemm_amx(&with_codes, y, ldy, w, x, first, last);
 }

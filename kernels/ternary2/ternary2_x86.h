@@ -189,7 +189,7 @@ static const struct gemv_ops gemv_ops = {
 };
 
 /* Codes as bytes: groups of 4 columns, row after row. */
-static void unpack_block(void *w, const void *panel, int k, int n)
+static inline void unpack_block(void *w, const void *panel, int k, int n)
 {
     const char *from = (const char *)panel + (size_t)(k / BLOCK_COLS) * BLOCK_BYTES;
     char *to = w;
@@ -201,11 +201,27 @@ static void unpack_block(void *w, const void *panel, int k, int n)
                 vec_store(to, codes_of(vec_load(from + h), i));
 }
 
+#ifdef VEC_DPBUSD
+/* The tile reads packed weights where they lie: beside vpdpbusd there is room for shift and mask.
+ */
+#define UNPACK NULL
+#define TILE   packed_tile
+
+static void packed_tile(void *c, size_t ldc, const void *w, const void *x, int tokens, int n,
+                        bool fresh)
+{
+    VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh, BLOCK_COLS / CODES_GROUP, codes_of);
+}
+#else
+#define UNPACK unpack_block
+#define TILE   codes_tile
+#endif
+
 static const struct gemm_ops gemm_ops = { .family = &ternary2,
                                           .tokens = TILE_TOKENS,
                                           .w_size = 1,
                                           .x_size = 1,
-                                          .unpack = unpack_block,
-                                          .tile = codes_tile,
+                                          .unpack = UNPACK,
+                                          .tile = TILE,
                                           .few = &gemv_ops,
                                           .offset = 1 };
