@@ -104,4 +104,15 @@ lookup_n(int32_t *v, const uint8_t *w, size_t stride, const vec *table, int cols
     }
 }
 
+/* gemv_ops.lookup, of 1 or LOOKUP_PANELS panels. */
+static inline __attribute__((always_inline)) void
+lookup_panels(int32_t *v, const void *panel, size_t stride, const void *table, int cols, int panels,
+              const struct lookup_format *f, lookup_block_fn *block_n)
+{
+    if (panels == LOOKUP_PANELS)
+        lookup_n(v, panel, stride, table, cols, LOOKUP_PANELS, f, block_n);
+    else
+        lookup_n(v, panel, stride, table, cols, 1, f, block_n);
+}
+
 #endif

@@ -92,10 +92,7 @@ static const struct lookup_format format = { TERNARY5_BYTES, TERNARY5_COLS, TABL
 static void lookup(int32_t *sums, const void *panel, size_t stride, const void *table, int cols,
                    int panels)
 {
-    if (panels == LOOKUP_PANELS)
-        lookup_n(sums, panel, stride, table, cols, LOOKUP_PANELS, &format, block_n);
-    else
-        lookup_n(sums, panel, stride, table, cols, 1, &format, block_n);
+    lookup_panels(sums, panel, stride, table, cols, panels, &format, block_n);
 }
 
 static const struct gemv_ops gemv_ops = { .family = &ternary5,

@@ -50,55 +50,38 @@ static inline __m512i shim_mm512_srai_epi32(__m512i v, int bits)
 #define _mm512_srai_epi32(v, bits) shim_mm512_srai_epi32(v, bits)
 
 /* SIMDe's read, and write back, what the mask leaves out. */
-static inline void shim_masked(float *to, const float *from, const int32_t *mask, int n)
+static inline void shim_masked(float *to, const float *from, const void *mask, int n)
 {
+    int32_t lanes[8];
+
+    memcpy(lanes, mask, (size_t)n * sizeof *lanes);
     for (int i = 0; i < n; i++)
-        if (mask[i] < 0)
+        if (lanes[i] < 0)
             to[i] = from[i];
 }
 
 static inline __m128 shim_mm_maskload_ps(const float *from, __m128i mask)
 {
-    union {
-        __m128i mask;
-        int32_t lanes[4];
-    } m = { .mask = mask };
-    union {
-        __m128 all;
-        float lanes[4];
-    } v = { .lanes = { 0 } };
+    float v[4] = { 0 };
 
-    shim_masked(v.lanes, from, m.lanes, 4);
-    return v.all;
+    shim_masked(v, from, &mask, 4);
+    return _mm_loadu_ps(v);
 }
 
 static inline __m256 shim_mm256_maskload_ps(const float *from, __m256i mask)
 {
-    union {
-        __m256i mask;
-        int32_t lanes[8];
-    } m = { .mask = mask };
-    union {
-        __m256 all;
-        float lanes[8];
-    } v = { .lanes = { 0 } };
+    float v[8] = { 0 };
 
-    shim_masked(v.lanes, from, m.lanes, 8);
-    return v.all;
+    shim_masked(v, from, &mask, 8);
+    return _mm256_loadu_ps(v);
 }
 
 static inline void shim_mm256_maskstore_ps(float *to, __m256i mask, __m256 from)
 {
-    union {
-        __m256i mask;
-        int32_t lanes[8];
-    } m = { .mask = mask };
-    union {
-        __m256 all;
-        float lanes[8];
-    } v = { .all = from };
+    float v[8];
 
-    shim_masked(to, v.lanes, m.lanes, 8);
+    _mm256_storeu_ps(v, from);
+    shim_masked(to, v, &mask, 8);
 }
 #undef _mm_maskload_ps
 #undef _mm256_maskload_ps
