@@ -104,7 +104,6 @@ static inline vec vec_add32(vec a, vec b)
     return _mm256_add_epi32(a, b);
 }
 
-/* Each int16 right by `bits`, a constant; zeros from the left. */
 static inline vec vec_sub16(vec a, vec b)
 {
     return _mm256_sub_epi16(a, b);
@@ -121,13 +120,13 @@ static inline vec vec_mul16_rounded(vec a, vec b)
     return _mm256_mulhrs_epi16(a, b);
 }
 
-/* Lane by lane: the int16 of a, then those of b, as bytes; the low, or the high, 8 bytes of a
- * and of b by turns. */
+/* Lane by lane: the int16 of a, then those of b, as bytes, which hold them. */
 static inline vec vec_pack16(vec a, vec b)
 {
     return _mm256_packs_epi16(a, b);
 }
 
+/* Lane by lane: the low, or the high, 8 bytes of a and of b by turns. */
 static inline vec vec_low8(vec a, vec b)
 {
     return _mm256_unpacklo_epi8(a, b);
@@ -138,6 +137,7 @@ static inline vec vec_high8(vec a, vec b)
     return _mm256_unpackhi_epi8(a, b);
 }
 
+/* Each int16 right by `bits`, a constant; zeros from the left. */
 #define vec_right16(v, bits) _mm256_srli_epi16(v, bits)
 
 /* Each int16 or int32 right by `bits`, a constant; the sign from the left. */

@@ -27,7 +27,7 @@ enum {
 struct gemm_ops {
     const struct family *family;
     int tokens;    /* of a register tile, at most */
-    size_t w_size; /* bytes of one unpacked weight */
+    size_t w_size; /* bytes of one weight that unpack has written */
     size_t x_size; /* bytes of one packed activation: 4 (f32), 2 or 1 */
     /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. NULL: the
      * tile reads packed weights where they lie. */

@@ -91,7 +91,7 @@ static void all_panels(const struct call *call)
 {
     const int begin = panel_of(call->first), end = panel_of(call->last + PANEL_ROWS - 1);
     const bool several = group_of(call->ops, call->tokens) <= call->ops->pairs;
-    const int streams = call->ops->panels ? call->ops->panels : GEMV_PANELS;
+    const int streams = call->ops->panels;
     const int stream = several ? (end - begin) / streams : 0; /* panels of it */
 
     for (int p = begin; p < begin + stream; p++)

@@ -59,10 +59,10 @@ struct gemv_ops {
     const struct family *family;
     int offset; /* codes are too high by this: so many times the token's sum is taken off */
     int group;  /* tokens at most that sums takes at a time; at most GEMV_GROUP */
-    int pairs;  /* tokens for which sums of GEMV_PANELS panels fit the registers; with more of them
-                 * a panel is read at a time */
-    int panels; /* that are read at a time, if not GEMV_PANELS; 0: GEMV_PANELS */
-    /* sums[p][t][r] over `cols` columns (padded) of `panels` panels, 1 or GEMV_PANELS, `stride`
+    int panels; /* that are read at a time */
+    int pairs;  /* tokens for which sums of so many panels fit the registers; with more of them a
+                 * panel is read at a time */
+    /* sums[p][t][r] over `cols` columns (padded) of `panels` panels, 1 or as many, `stride`
      * bytes apart, for x's first `tokens` tokens; sums are int32 where activations are int8, or
      * f32. */
     void (*sums)(void *sums, const void *panel, size_t stride, const struct acts *x, int tokens,

@@ -3,8 +3,11 @@
  * Every GEMM kernel against its family's C kernel, as check_gemv.c does for one token. */
 #include "tests/check_linear.h"
 
-static const int columns[] = { 1, 7, 100, 5460, 8640, 45568 };
-static const int row_counts[] = { 1, 3, 13, 16, 17, 48 };
+static const struct {
+    int cols, rows_max;
+} columns[] = { { 1, 131 }, { 7, 131 }, { 100, 131 }, { 5460, 48 }, { 8640, 48 }, { 45568, 48 } };
+/* Nine panels are streams of two and one that is left, whether two or four are read at a time. */
+static const int row_counts[] = { 1, 3, 13, 16, 17, 48, 131 };
 static const int batches[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 33, 64 };
 /* Multiply-adds of one case, so that slow C kernels end, too: up to the first every fill,
  * up to the second random and the largest numbers. */
@@ -90,7 +93,8 @@ void check_gemm_body(const void *suspect)
 
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
         for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++)
-            try_shape(s, row_counts[r], columns[c]);
+            if (row_counts[r] <= columns[c].rows_max)
+                try_shape(s, row_counts[r], columns[c].cols);
 }
 
 void check_gemm(void)

@@ -7,12 +7,13 @@
 /* 131071 columns of 127 * 127 are what 32 bits hold. Of long rows there are few. */
 static const struct {
     int cols, rows_max;
-} columns[] = { { 1, 48 },    { 7, 48 },     { 100, 48 },  { 5460, 48 },
-                { 8640, 17 }, { 45568, 17 }, { 131071, 1 } };
+} columns[] = { { 1, 131 },   { 7, 131 },   { 100, 131 },  { 1000, 131 },
+                { 5460, 48 }, { 8640, 17 }, { 45568, 17 }, { 131071, 1 } };
 /* Longer rows are there for their sums: with --brief, of integers the largest and random ones, of
  * floats none. */
 enum { BRIEF_COLUMNS = 5460 };
-static const int row_counts[] = { 1, 3, 13, 16, 17, 48 };
+/* Nine panels are streams of two and one that is left, whether two or four are read at a time. */
+static const int row_counts[] = { 1, 3, 13, 16, 17, 48, 131 };
 
 struct job {
     const struct suspect *suspect;

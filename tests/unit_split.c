@@ -8,21 +8,11 @@
 #include <string.h>
 #include <time.h>
 #include "kernels/split.h"
-#include "tests/check.h"
+#include "tests/pool.h"
 
-enum { MANY = 256, ROUNDS = 2000, WHY = 200, ITEMS = 3, ROWS = 4096 };
+enum { MANY = 256, ROUNDS = 2000, ITEMS = 3, ROWS = 4096 };
 
-/* All threads; closed by whoever ran the test: a failed one does not come back. */
-static struct threads *pool;
 static int units;
-
-static void open_pool(int count)
-{
-    char why[WHY] = "";
-
-    if (threads_open(&pool, count, why, sizeof why))
-        check_fail("threads_open: %s", why);
-}
 
 /* What was done of a split. */
 struct done {
@@ -192,8 +182,7 @@ static void group(void)
             check_skip("one CPU", "split: %s", tests[t].name);
         else
             check_run(CHECK_PASSES, tests[t].body, NULL, "split: %s", tests[t].name);
-        threads_close(pool);
-        pool = NULL;
+        close_pool();
     }
 }
 

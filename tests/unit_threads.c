@@ -8,29 +8,12 @@
 #include <string.h>
 #include <time.h>
 #include "kernels/threads.h"
-#include "tests/check.h"
+#include "tests/pool.h"
 #include "tests/task_state.h"
 
 enum { MANY = 256, ROUNDS = 20000, WHY = 200 };
 
-/* Closed by whoever ran the test: a failed one does not come back. */
-static struct threads *pool;
 static int units;
-
-static void open_pool(int count)
-{
-    char why[WHY] = "";
-
-    if (threads_open(&pool, count, why, sizeof why))
-        check_fail("threads_open: %s", why);
-    check_that(threads_count(pool) == count);
-}
-
-static void close_pool(void)
-{
-    threads_close(pool);
-    pool = NULL;
-}
 
 /* ---- jobs ---- */
 

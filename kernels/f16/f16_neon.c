@@ -71,7 +71,7 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
 }
 
 static const struct gemv_ops gemv_neon = {
-    .family = &f16, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
+    .family = &f16, .group = GEMV_GROUP, .panels = GEMV_PANELS, .pairs = NEON_PAIRS, .sums = sums
 };
 
 void f16_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)

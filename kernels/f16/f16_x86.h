@@ -68,7 +68,7 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
 }
 
 static const struct gemv_ops gemv_ops = {
-    .family = &f16, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
+    .family = &f16, .group = GEMV_GROUP, .panels = GEMV_PANELS, .pairs = PAIRS, .sums = sums
 };
 
 /* 16 rows x `tokens` tokens in registers. */
@@ -113,9 +113,6 @@ static void tile(void *c, size_t ldc, const void *w, const void *x, int tokens, 
     VEC_TILE(tile_n, tokens, c, ldc, w, x, n, fresh);
 }
 
-static const struct gemm_ops gemm_ops = { .family = &f16,
-                                          .tokens = TILE_TOKENS,
-                                          .w_size = sizeof(uint16_t),
-                                          .x_size = sizeof(float),
-                                          .tile = tile,
-                                          .few = &gemv_ops };
+static const struct gemm_ops gemm_ops = {
+    .family = &f16, .tokens = TILE_TOKENS, .x_size = sizeof(float), .tile = tile, .few = &gemv_ops
+};

@@ -7,7 +7,6 @@ gemm_fn i8_gemm_amx;
 /* The tile reads packed weights where they lie. */
 static const struct gemm_ops gemm_ops = { .family = &i8,
                                           .tokens = AMX_TOKENS,
-                                          .w_size = 1,
                                           .x_size = 1,
                                           .word = GEMM_ROW,
                                           .tile = amx_tile,

@@ -62,7 +62,7 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
 }
 
 const struct gemv_ops i8_streams_neon = {
-    .family = &i8, .group = GEMV_GROUP, .pairs = NEON_PAIRS, .sums = sums
+    .family = &i8, .group = GEMV_GROUP, .panels = GEMV_PANELS, .pairs = NEON_PAIRS, .sums = sums
 };
 
 void i8_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)

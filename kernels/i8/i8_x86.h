@@ -99,9 +99,12 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
     GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride, x->q8, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_ops = {
-    .family = &i8, .offset = OFFSET, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
-};
+static const struct gemv_ops gemv_ops = { .family = &i8,
+                                          .offset = OFFSET,
+                                          .group = GEMV_GROUP,
+                                          .panels = GEMV_PANELS,
+                                          .pairs = PAIRS,
+                                          .sums = sums };
 
 enum { TILE_FLUSH = 1 << 17 }; /* sums are int32 already */
 

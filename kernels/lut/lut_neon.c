@@ -72,6 +72,7 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 
 static const struct gemv_ops gemv_neon = { .family = &lut,
                                            .group = 1,
+                                           .panels = GEMV_PANELS,
                                            .pairs = 1,
                                            .table_bytes = TABLE_BYTES,
                                            .prepare = prepare,

@@ -48,8 +48,8 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 
 static const struct gemv_ops gemv_ops = { .family = &lut,
                                           .group = 1,
-                                          .pairs = 1,
                                           .panels = LOOKUP_PANELS,
+                                          .pairs = 1,
                                           .table_bytes = (size_t)STEPS * 2 * VEC_BYTES,
                                           .prepare = prepare,
                                           .lookup = lookup };

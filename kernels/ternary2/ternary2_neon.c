@@ -81,9 +81,12 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
         sums_n(v, panel, stride, x->q8, apart, cols, 1, 1);
 }
 
-const struct gemv_ops ternary2_streams_neon = {
-    .family = &ternary2, .offset = 1, .group = TOKENS, .pairs = 1, .sums = sums
-};
+const struct gemv_ops ternary2_streams_neon = { .family = &ternary2,
+                                                .offset = 1,
+                                                .group = TOKENS,
+                                                .panels = GEMV_PANELS,
+                                                .pairs = 1,
+                                                .sums = sums };
 
 void ternary2_gemv_neon(float *y, const struct wmat *w, const struct acts *x, int first, int last)
 {

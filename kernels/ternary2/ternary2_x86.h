@@ -184,9 +184,12 @@ static void sums(void *v, const void *panel, size_t stride, const struct acts *x
     GEMV_FIXED(sums_n, PAIRS, tokens, panels, v, panel, stride, x->q8, (size_t)x->stride, cols);
 }
 
-static const struct gemv_ops gemv_ops = {
-    .family = &ternary2, .offset = 1, .group = GEMV_GROUP, .pairs = PAIRS, .sums = sums
-};
+static const struct gemv_ops gemv_ops = { .family = &ternary2,
+                                          .offset = 1,
+                                          .group = GEMV_GROUP,
+                                          .panels = GEMV_PANELS,
+                                          .pairs = PAIRS,
+                                          .sums = sums };
 
 /* Codes as bytes: groups of 4 columns, row after row. */
 static inline void unpack_block(void *w, const void *panel, int k, int n)

@@ -88,6 +88,7 @@ static void lookup(int32_t *sums, const void *panel, size_t stride, const void *
 
 static const struct gemv_ops gemv_neon = { .family = &ternary5,
                                            .group = 1,
+                                           .panels = GEMV_PANELS,
                                            .pairs = 1,
                                            .table_bytes = TABLE_BYTES,
                                            .prepare = prepare,
