@@ -7,6 +7,7 @@
 #include "bench/paper_data.h"
 #include "bench/paper_row.h"
 #include "kernels/kernel.h"
+#include "harness/store.h"
 
 enum { WORDS_MAX = 400 };
 
@@ -135,7 +136,7 @@ static void add_row(json_t *rows, const struct claim *c, const struct subject *s
         .ours = table_number(row, "ours"),
         .low = table_number(row, "ci_low"),
         .high = table_number(row, "ci_high"),
-        .provenance = row ? table_text(row, "provenance") : "measured",
+        .provenance = is_there(row) ? table_text(row, "provenance") : PROVENANCE_MEASURED,
         .ratio_paper = ratio_paper.value,
         .ratio = ratio,
         .threads = row ? (int)json_integer_value(json_object_get(row, "threads")) : 0,

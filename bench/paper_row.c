@@ -35,7 +35,7 @@ json_t *paper_row_new(const struct paper_row *r)
     json_object_set_new(row, "ours", table_real(r->ours));
     json_object_set_new(row, "ci_low", table_real(r->low));
     json_object_set_new(row, "ci_high", table_real(r->high));
-    json_object_set_new(row, "provenance", json_string(r->provenance));
+    json_object_set_new(row, "provenance", missing ? json_null() : json_string(r->provenance));
     json_object_set_new(row, "ratio_paper", table_real(r->ratio_paper));
     json_object_set_new(row, "ratio_ours", table_real(r->ratio.value));
     json_object_set_new(row, "ratio_low", table_real(r->ratio.low));
