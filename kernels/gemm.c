@@ -37,6 +37,12 @@ struct call {
     size_t panel_bytes;
 };
 
+/* Activations to pack: a token's first column, and the bytes from token to token. */
+struct source {
+    const char *from;
+    size_t row;
+};
+
 /* A block of tokens and columns that is under way. */
 struct part {
     int token, tokens;
@@ -58,6 +64,12 @@ static int least(size_t a, size_t b)
 static size_t word_of(const struct gemm_ops *ops)
 {
     return ops->word ? ops->word : GEMM_WORD;
+}
+
+/* Bytes of an activation before it is packed. */
+static size_t size_of_x(const struct gemm_ops *ops)
+{
+    return ops->family->act == ACT_F32 ? sizeof(float) : 1;
 }
 
 /* A token's n columns, packed. */
@@ -190,15 +202,14 @@ static int tile_begin(int tokens, int tiles, int i)
 }
 
 /* Rows of AMX's tiles: GEMM_ROW columns of one token, then of the next. */
-static void pack_rows(char *to, const struct call *call, int token, int tokens, int k, int n)
+static void pack_rows(char *to, struct source x, int tokens, int n)
 {
-    const size_t stride = (size_t)call->x->stride, bytes = (size_t)n;
-    const int8_t *from = call->x->q8 + (size_t)token * stride + (size_t)k;
+    const size_t bytes = (size_t)n;
 
     for (size_t i = 0; i < bytes; i += GEMM_ROW)
         for (int t = 0; t < tokens; t++, to += GEMM_ROW) {
             const size_t part = bytes - i < GEMM_ROW ? bytes - i : GEMM_ROW;
-            memcpy(to, from + (size_t)t * stride + i, part);
+            memcpy(to, x.from + (size_t)t * x.row + i, part);
         }
 }
 
@@ -250,43 +261,69 @@ static inline uint32_t word_at(const struct gemm_ops *ops, const char *from)
     return word;
 }
 
-/* The words of `tokens` tokens' columns [k, k + n): a word's tokens side by side. */
-static void pack_words(uint32_t *to, const struct call *call, int token, int tokens, int k, int n)
+/* The words of `tokens` tokens' n columns: a word's tokens side by side. */
+static void pack_words(uint32_t *to, const struct gemm_ops *ops, struct source x, int tokens, int n)
 {
-    const struct gemm_ops *ops = call->ops;
-    const bool f32 = ops->family->act == ACT_F32;
-    const size_t size = f32 ? sizeof(float) : 1, row = (size_t)call->x->stride * size;
+    const size_t size = size_of_x(ops);
     const size_t apart = (size_t)tokens, step = GEMM_WORD / ops->x_size * size; /* a word's */
     const int words = n * (int)ops->x_size / GEMM_WORD;
     const int in_squares = tokens < SQUARE ? 0 : words / SQUARE * SQUARE;
-    const char *from = (f32 ? (const char *)call->x->f32 : (const char *)call->x->q8) +
-                       (size_t)token * row + (size_t)k * size;
+    const char *from = x.from;
 
     for (int i = 0; i < in_squares; i += SQUARE, from += SQUARE * step, to += SQUARE * apart)
         for (int done = 0; done < tokens; done += SQUARE) {
             /* The last square takes some tokens once more. */
             const int t = done + SQUARE <= tokens ? done : tokens - SQUARE;
-            const char *at = from + (size_t)t * row;
-            pack_square(to + t, apart, words_of(ops, at), words_of(ops, at + row),
-                        words_of(ops, at + 2 * row), words_of(ops, at + 3 * row));
+            const char *at = from + (size_t)t * x.row;
+            pack_square(to + t, apart, words_of(ops, at), words_of(ops, at + x.row),
+                        words_of(ops, at + 2 * x.row), words_of(ops, at + 3 * x.row));
         }
     for (int i = in_squares; i < words; i++, from += step)
         for (int t = 0; t < tokens; t++)
-            *to++ = word_at(ops, from + (size_t)t * row);
+            *to++ = word_at(ops, from + (size_t)t * x.row);
+}
+
+static void pack_source(char *to, const struct gemm_ops *ops, struct source x, int tokens, int n)
+{
+    if (word_of(ops) == GEMM_ROW)
+        pack_rows(to, x, tokens, n);
+    else
+        pack_words((uint32_t *)(void *)to, ops, x, tokens, n);
+}
+
+/* Columns in the order of the weights, some at a time. */
+static void pack_ordered(char *to, const struct gemm_ops *ops, struct source x, int tokens, int n)
+{
+    int8_t ordered[GEMM_TOKENS_MAX][GEMM_ORDER];
+    const struct source part = { (const char *)ordered, GEMM_ORDER };
+
+    for (int c = 0; c < n; c += GEMM_ORDER) {
+        const int columns = n - c < GEMM_ORDER ? n - c : GEMM_ORDER;
+        for (int t = 0; t < tokens; t++)
+            ops->order(ordered[t], (const int8_t *)x.from + (size_t)t * x.row + c, columns);
+        pack_source(to + (size_t)tokens * ops->x_size * (size_t)c, ops, part, tokens, columns);
+    }
 }
 
 static void pack_part(const struct call *call, const struct part *part, char *packed)
 {
+    const struct gemm_ops *ops = call->ops;
+    const size_t size = size_of_x(ops), row = (size_t)call->x->stride * size;
+    const char *x =
+        ops->family->act == ACT_F32 ? (const char *)call->x->f32 : (const char *)call->x->q8;
     const int tiles = tiles_of(call, part->tokens);
 
     for (int i = 0; i < tiles; i++) {
         const int begin = tile_begin(part->tokens, tiles, i);
         const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
-        char *to = packed + (size_t)begin * packed_x(call->ops, part->n);
-        if (word_of(call->ops) == GEMM_ROW)
-            pack_rows(to, call, part->token + begin, tokens, part->k, part->n);
+        const struct source from = {
+            x + (size_t)(part->token + begin) * row + (size_t)part->k * size, row
+        };
+        char *to = packed + (size_t)begin * packed_x(ops, part->n);
+        if (ops->order)
+            pack_ordered(to, ops, from, tokens, part->n);
         else
-            pack_words((uint32_t *)(void *)to, call, part->token + begin, tokens, part->k, part->n);
+            pack_source(to, ops, from, tokens, part->n);
     }
 }
 

@@ -22,6 +22,7 @@ enum {
     GEMM_X_BYTES = 512 * 1024,    /* of packed activations at most, on the stack */
     GEMM_WORD = sizeof(uint32_t), /* packed activations: 1 f32, 2 int16 or 4 int8, or ... */
     GEMM_ROW = 64,                /* ... 64 int8: a row of AMX's tiles */
+    GEMM_ORDER = 960,             /* columns put in order at a time: a multiple of all blocks' */
 };
 
 struct gemm_ops {
@@ -32,6 +33,9 @@ struct gemm_ops {
     /* One panel's columns [k, k + n) into the tile's own layout; panel is its first byte. NULL: the
      * tile reads packed weights where they lie. */
     void (*unpack)(void *w, const void *panel, int k, int n);
+    /* n columns of a token's x, int8, in the order of those that unpack writes; n is a multiple of
+     * the family's block. NULL: the order that they have. */
+    void (*order)(int8_t *to, const int8_t *from, int n);
     size_t word; /* GEMM_WORD or GEMM_ROW, whose last has columns in part. 0: GEMM_WORD */
     /* c[t][r] (+)= sum over n columns, t < tokens, r < PANEL_ROWS, c's tokens ldc elements apart.
      * c is int32 where activations are int8. x is (n * x_size / word, tokens) words. fresh: c

@@ -18,8 +18,9 @@ enum {
 /* Trit i of magnitude v. */
 extern const int8_t lut_digits[3][16];
 
-/* gemm_ops.unpack on x86. */
+/* gemm_ops.unpack and .order on x86. */
 void lut_unpack_avx2(void *w, const void *panel, int k, int n);
+void lut_order_avx2(int8_t *to, const int8_t *from, int n);
 
 /* A block's lines, some blocks ahead. */
 static inline void lut_fetch(const uint8_t *block)

@@ -58,35 +58,49 @@ void lut_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int fir
 
 /* ---- GEMM: codes, as every ternary family ---- */
 
-/* Columns of a block, 16 rows each. */
-static void unpack_columns(__m128i *columns, const uint8_t *block)
+/* Of step s's groups, two bits a column. */
+static inline vec unpack_step(const uint8_t *block, int s, vec table, vec signs)
 {
-    const vec nibble = vec_all8(15), one = vec_all8(1), signs = vec_load(block + LUT_SIGNS);
+    const vec bytes = vec_load(block + s / 2 * VEC_BYTES);
+    const vec index = vec_and(s % 2 ? vec_right16(bytes, 4) : bytes, vec_all8(15));
+    const vec sign = vec_or(_mm256_sll_epi16(signs, _mm_cvtsi32_si128(s)), vec_all8(1));
 
-    for (int s = 0; s < STEPS; s++) {
-        const vec bytes = vec_load(block + s / 2 * VEC_BYTES);
-        const vec index = vec_and(s % 2 ? vec_right16(bytes, 4) : bytes, nibble);
-        const vec sign = vec_or(_mm256_sll_epi16(signs, _mm_cvtsi32_si128(s)), one);
-        for (int i = 0; i < GROUP; i++) {
-            const vec trits = vec_sign8(vec_lookup8(vec_lanes(lut_digits[i]), index), sign);
-            const vec codes = vec_add8(trits, one);
-            columns[2 * GROUP * s + i] = _mm256_castsi256_si128(codes);
-            columns[2 * GROUP * s + GROUP + i] = _mm256_extracti128_si256(codes, 1);
-        }
-    }
+    return vec_add8(vec_sign8(vec_lookup8(table, index), sign), vec_all8(0x15));
 }
 
 void lut_unpack_avx2(void *w, const void *panel, int k, int n)
 {
     const uint8_t *block = (const uint8_t *)panel + (size_t)(k / LUT_COLS) * LUT_BYTES;
+    const vec table = codes_table(lut_digits, GROUP);
     uint8_t *codes = w;
 
     for (int c = 0; c < n; c += LUT_COLS, block += LUT_BYTES) {
-        __m128i columns[LUT_COLS];
-        unpack_columns(columns, block);
-        for (int i = 0; i < LUT_COLS; i += CODES_GROUP, codes += CODES_GROUP * PANEL_ROWS)
-            codes_interleave(codes, columns + i);
+        const vec signs = vec_load(block + LUT_SIGNS);
+#pragma GCC unroll 4
+        for (int s = 0; s < STEPS; s += 2) {
+            vec rows[2];
+            codes_rows(rows, unpack_step(block, s, table, signs),
+                       unpack_step(block, s + 1, table, signs));
+            codes = codes_words(codes, rows, GROUP);
+        }
     }
+}
+
+enum { COLUMNS = UNIT * GROUP }; /* of a unit */
+_Static_assert(GEMM_ORDER % LUT_COLS == 0, "gemm.h");
+
+void lut_order_avx2(int8_t *to, const int8_t *from, int n)
+{
+    const __m128i order = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
+    const int8_t *last = from + n - COLUMNS;
+    int8_t end[16] = { 0 };
+
+    /* Reads and writes 4 bytes more than a unit has, which the next one writes anew. */
+    for (; from < last; from += COLUMNS, to += COLUMNS)
+        _mm_storeu_si128((void *)to, _mm_shuffle_epi8(_mm_loadu_si128((const void *)from), order));
+    memcpy(end, from, COLUMNS);
+    _mm_storeu_si128((void *)end, _mm_shuffle_epi8(_mm_loadu_si128((const void *)end), order));
+    memcpy(to, end, COLUMNS);
 }
 
 static const struct gemm_ops gemm_avx2 = { .family = &lut,
@@ -94,6 +108,7 @@ static const struct gemm_ops gemm_avx2 = { .family = &lut,
                                            .w_size = 1,
                                            .x_size = 1,
                                            .unpack = lut_unpack_avx2,
+                                           .order = lut_order_avx2,
                                            .tile = codes_tile_avx2,
                                            .few = &gemv_ops,
                                            .offset = 1 };

@@ -65,6 +65,7 @@ static const struct gemm_ops gemm_ops = { .family = &lut,
                                           .w_size = 1,
                                           .x_size = 1,
                                           .unpack = lut_unpack_avx2,
+                                          .order = lut_order_avx2,
                                           .few = &gemv_ops,
                                           .offset = 1 };
 

@@ -2,7 +2,8 @@
  *
  * What every ternary family's GEMM unpacks to: codes 0, 1, 2 for -1, 0, +1, a byte each, in groups
  * of 4 columns, in each group row after row the 4 codes of that row. One register tile serves them
- * all, so that they give the same integers. */
+ * all, so that they give the same integers. Which 4 columns is the family's choice, if
+ * gemm_ops.order puts the activations in the same order. */
 #ifndef KERNELS_TERNARY2_CODES_H
 #define KERNELS_TERNARY2_CODES_H
 

@@ -18,7 +18,8 @@ enum {
 extern const int8_t ternary5_first[TERNARY5_GROUP][16], ternary5_second[TERNARY5_GROUP][16];
 extern const uint8_t ternary5_start[16];
 
-/* gemm_ops.unpack on x86. */
+/* gemm_ops.unpack and .order on x86. */
 void ternary5_unpack_avx2(void *w, const void *panel, int k, int n);
+void ternary5_order_avx2(int8_t *to, const int8_t *from, int n);
 
 #endif

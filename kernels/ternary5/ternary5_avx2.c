@@ -13,32 +13,59 @@ void ternary5_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, in
 
 /* ---- GEMM: codes, as every ternary family ---- */
 
-/* Columns of a block, 16 rows each. */
-static void unpack_columns(__m128i *columns, const uint8_t *block)
+/* Four columns of a group in a byte, and the fifth in another. */
+enum { FIRST_COLUMNS = 4 };
+
+/* Two bits a column, from tables of these columns; ones: 1 for each. */
+static inline vec unpack_step(struct indices at, vec first, vec second, vec bytes, int ones)
 {
-    for (int s = 0; s < TERNARY5_GROUPS / 2; s++, columns += 2 * GROUP) {
-        const vec bytes = vec_load(block + s * VEC_BYTES);
-        const struct indices at = indices_of(bytes);
-        for (int i = 0; i < GROUP; i++) {
-            const vec trits = vec_add8(vec_lookup8(vec_lanes(ternary5_first[i]), at.first),
-                                       vec_lookup8(vec_lanes(ternary5_second[i]), at.second));
-            const vec codes = vec_add8(vec_sign8(trits, bytes), vec_all8(1));
-            columns[i] = _mm256_castsi256_si128(codes);
-            columns[GROUP + i] = _mm256_extracti128_si256(codes, 1);
-        }
-    }
+    const vec trits = vec_add8(vec_lookup8(first, at.first), vec_lookup8(second, at.second));
+
+    return vec_add8(vec_sign8(trits, bytes), vec_all8(ones));
 }
 
 void ternary5_unpack_avx2(void *w, const void *panel, int k, int n)
 {
-    const uint8_t *block = (const uint8_t *)panel + (size_t)(k / GROUP) * PANEL_ROWS;
+    const uint8_t *from = (const uint8_t *)panel + (size_t)(k / GROUP) * PANEL_ROWS;
+    const vec first = codes_table(ternary5_first, FIRST_COLUMNS);
+    const vec second = codes_table(ternary5_second, FIRST_COLUMNS);
+    const vec first_last = vec_lanes(ternary5_first[FIRST_COLUMNS]);
+    const vec second_last = vec_lanes(ternary5_second[FIRST_COLUMNS]);
     uint8_t *codes = w;
 
-    for (int c = 0; c < n; c += TERNARY5_COLS, block += TERNARY5_BYTES) {
-        __m128i columns[TERNARY5_COLS];
-        unpack_columns(columns, block);
-        for (int i = 0; i < TERNARY5_COLS; i += CODES_GROUP, codes += CODES_GROUP * PANEL_ROWS)
-            codes_interleave(codes, columns + i);
+    for (int c = 0; c < n; c += UNIT * GROUP, from += WORD_BYTES) {
+        vec four[2], last[2], rows[2];
+#pragma GCC unroll 2
+        for (int s = 0; s < 2; s++) {
+            const vec bytes = vec_load(from + s * VEC_BYTES);
+            const struct indices at = indices_of(bytes);
+            four[s] = unpack_step(at, first, second, bytes, 0x55);
+            last[s] = unpack_step(at, first_last, second_last, bytes, 1);
+        }
+        codes_rows(rows, four[0], four[1]);
+        codes = codes_words(codes, rows, FIRST_COLUMNS);
+        codes_rows(rows, last[0], last[1]);
+        codes = codes_words(codes, rows, 1);
+    }
+}
+
+_Static_assert(GEMM_ORDER % TERNARY5_COLS == 0, "gemm.h");
+
+void ternary5_order_avx2(int8_t *to, const int8_t *from, int n)
+{
+    const __m128i low = _mm_setr_epi8(0, 5, 10, 15, 1, 6, 11, -1, 2, 7, 12, -1, 3, 8, 13, -1);
+    const __m128i high =
+        _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, 12, -1, -1, -1, 13, -1, -1, -1, 14);
+    const __m128i last =
+        _mm_setr_epi8(0, 5, 10, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+
+    for (int c = 0; c < n; c += UNIT * GROUP, from += UNIT * GROUP, to += UNIT * GROUP) {
+        const __m128i a = _mm_loadu_si128((const void *)from);
+        const __m128i b = _mm_loadu_si128((const void *)(from + 4));
+        const int32_t word = _mm_cvtsi128_si32(_mm_shuffle_epi8(b, last));
+        _mm_storeu_si128((void *)to,
+                         _mm_or_si128(_mm_shuffle_epi8(a, low), _mm_shuffle_epi8(b, high)));
+        memcpy(to + 16, &word, sizeof word);
     }
 }
 
@@ -47,6 +74,7 @@ static const struct gemm_ops gemm_avx2 = { .family = &ternary5,
                                            .w_size = 1,
                                            .x_size = 1,
                                            .unpack = ternary5_unpack_avx2,
+                                           .order = ternary5_order_avx2,
                                            .tile = codes_tile_avx2,
                                            .few = &gemv_ops,
                                            .offset = 1 };

@@ -16,6 +16,7 @@ static const struct gemm_ops gemm_ops = { .family = &ternary5,
                                           .w_size = 1,
                                           .x_size = 1,
                                           .unpack = ternary5_unpack_avx2,
+                                          .order = ternary5_order_avx2,
                                           .few = &gemv_ops,
                                           .offset = 1 };
 
