@@ -5,16 +5,26 @@
 #include <string.h>
 
 const struct cpu_feature cpu_features[] = {
-    { CPU_AVX2, "avx2", "AVX2, FMA, F16C" },
-    { CPU_AVXVNNI, "avxvnni", "AVX-VNNI" },
-    { CPU_AVX512BW, "avx512bw", "AVX-512 F, BW, DQ, VL" },
-    { CPU_AVX512VNNI, "avx512vnni", "AVX-512 VNNI" },
-    { CPU_AMX, "amx", "AMX-TILE, AMX-INT8" },
-    { CPU_NEON, "neon", "Advanced SIMD" },
-    { CPU_DOTPROD, "dotprod", "SDOT, UDOT" },
-    { CPU_I8MM, "i8mm", "SMMLA, USMMLA" },
-    { 0, NULL, NULL },
+    { CPU_AVX2, 0, "avx2", "AVX2, FMA, F16C" },
+    { CPU_AVXVNNI, CPU_AVX2, "avxvnni", "AVX-VNNI" },
+    { CPU_AVX512BW, CPU_AVX2, "avx512bw", "AVX-512 F, BW, DQ, VL" },
+    { CPU_AVX512VNNI, CPU_AVX512BW | CPU_AVX2, "avx512vnni", "AVX-512 VNNI" },
+    { CPU_AMX, CPU_AVX512VNNI | CPU_AVX512BW | CPU_AVX2, "amx", "AMX-TILE, AMX-INT8" },
+    { CPU_NEON, 0, "neon", "Advanced SIMD" },
+    { CPU_DOTPROD, CPU_NEON, "dotprod", "SDOT, UDOT" },
+    { CPU_I8MM, CPU_DOTPROD | CPU_NEON, "i8mm", "SMMLA, USMMLA" },
+    { 0, 0, NULL, NULL },
 };
+
+unsigned cpu_with_older(unsigned bits)
+{
+    unsigned all = bits;
+
+    for (const struct cpu_feature *f = cpu_features; f->bit; f++)
+        if (bits & f->bit)
+            all |= f->older;
+    return all;
+}
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -19,11 +19,14 @@ enum {
 };
 
 struct cpu_feature {
-    unsigned bit;
-    const char *name; /* "avx2" */
-    const char *what; /* the instructions behind the name */
+    unsigned bit, older; /* older: what every CPU that has it has, too */
+    const char *name;    /* "avx2" */
+    const char *what;    /* the instructions behind the name */
 };
 extern const struct cpu_feature cpu_features[]; /* bit 0 at the end */
+
+/* The bits, and those of the older instruction sets that they build on. */
+unsigned cpu_with_older(unsigned bits);
 
 /* CPU_* bits of this machine. Asks Linux for AMX's tiles, for the whole process. */
 unsigned cpu_detect(void);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/cpu.h"
 #include "kernels/pages.h"
 #include "model/arena.h"
 #include "model/model.h"
@@ -393,8 +394,9 @@ static int choose_kernels(struct model *m, const char *isa, unsigned cpu, char *
         snprintf(why, why_size, "%s has no kernel '%s' for this CPU", m->family->name, isa);
         return -ENOTSUP;
     }
-    /* A forced instruction set holds for the whole pass. */
-    const unsigned mask = isa ? m->kernel->needs : cpu;
+    /* A forced instruction set holds for the whole pass, whose other parts may know older ones
+     * only. */
+    const unsigned mask = isa ? cpu_with_older(m->kernel->needs) : cpu;
     m->head_kernel = kernel_pick(m->head_family, mask);
     m->router_kernel = kernel_pick(&f16, mask);
     m->act = act_pick(mask);

@@ -42,16 +42,22 @@ struct subject {
 
 /* ---- opening and running ---- */
 
-static struct model *build(const struct subject *s, const char *isa, int resident,
-                           struct threads *pool)
+static struct model *build_for(const struct subject *s, const char *isa, unsigned cpu, int resident,
+                               struct threads *pool)
 {
     char why[WHY] = "";
     struct model *m;
 
-    if (model_build(&m, s->shape, s->family, s->head, isa, cpu_detect(), resident, SEED, pool, why,
+    if (model_build(&m, s->shape, s->family, s->head, isa, cpu, resident, SEED, pool, why,
                     sizeof why))
         check_fail("model_build: %s", why);
     return opened.models[opened.model_count++] = m;
+}
+
+static struct model *build(const struct subject *s, const char *isa, int resident,
+                           struct threads *pool)
+{
+    return build_for(s, isa, cpu_detect(), resident, pool);
 }
 
 static struct session *open_session(const struct subject *subject, const struct model *m,
@@ -396,6 +402,22 @@ static void refusals(const void *subject)
     check_that(forward(session, &(struct batch){ 1, token, sequence }, NULL) == -EINVAL);
 }
 
+/* On a CPU that has everything: a forced instruction set is no reason for C in any part. */
+static void forced(const void *arg)
+{
+    const struct subject *s = arg;
+
+    for (const struct kernel *k = s->family->kernels; k->needs; k++) {
+        const struct model *m = build_for(s, k->isa, ~0u, 1, one_thread);
+        check_that(m->kernel == k);
+        if (!m->act->needs || !m->head_kernel->needs || !m->router_kernel->needs)
+            check_fail("%s: %s, head %s, router %s", k->isa, m->act->isa, m->head_kernel->isa,
+                       m->router_kernel->isa);
+        close_all();
+    }
+    check_that(!build_for(s, "c", ~0u, 1, one_thread)->act->needs);
+}
+
 /* ---- the group ---- */
 
 static void group(void)
@@ -438,6 +460,9 @@ static void group(void)
     for (const struct family *const *f = families; *f; f++) {
         const struct subject s = { &oracle_tall, *f, &f16, KV_F16 };
         check_run(CHECK_PASSES, threads_in_parts, &s, "forward: %s: one thread is many, in parts",
+                  (*f)->name);
+        close_all();
+        check_run(CHECK_PASSES, forced, &s, "forward: %s: a forced ISA holds for all parts",
                   (*f)->name);
         close_all();
     }
