@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/ceilings.h"
 #include "bench/child.h"
 #include "bench/profile.h"
 #include "bench/table3_values.h"
@@ -202,6 +203,11 @@ static const char *provenance_of(const struct pass_spec *spec)
     return spec->resident < spec->shape->layers ? PROVENANCE_CYCLED : PROVENANCE_MEASURED;
 }
 
+const char *pass_isa(const struct pass_spec *spec, unsigned cpu)
+{
+    return spec->isa ? spec->isa : kernel_pick(spec->family, cpu)->isa;
+}
+
 int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pass_test *test,
                   int threads, int64_t predicted_ns, int64_t partner, const char *item)
 {
@@ -211,7 +217,7 @@ int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pa
         .item = item,
         .model = s->name,
         .format = spec->family->name,
-        .isa = spec->isa ? spec->isa : kernel_pick(spec->family, run->cpu)->isa,
+        .isa = pass_isa(spec, run->cpu),
         .phase = test->n_gen ? "decode" : "prefill",
         .n_prompt = test->n_prompt,
         .n_gen = test->n_gen,
@@ -301,10 +307,10 @@ static void profile_test(struct run *run, const struct workload *workloads, cons
                       provenance_of(((const struct loaded *)workloads[i].arg)->spec));
 }
 
-/* The cells of a block: of each test the ceilings' (0: not measured), then one for each spec; that
- * which compares KV caches (0: none). */
+/* The cells of a block: of each test the ceilings' (0: not met), then one for each spec; that which
+ * compares KV caches (0: none). */
 struct cells {
-    int64_t roof[PASS_TESTS_MAX][ROOF_METRICS];
+    int64_t roof[PASS_TESTS_MAX][CEILINGS_MAX];
     int64_t model[PASS_TESTS_MAX][PASS_SPECS_MAX];
     int64_t compare;
 };
@@ -321,27 +327,16 @@ static void leave_out(struct run *run, const struct pass_block *b, int t, int s,
     run_status(run, cell, "skipped", reason);
 }
 
-/* Decode of one sequence is held against the memory alone, others and prompts also against the peak
- * of their multiply-adds. */
-static bool meets(const struct pass_block *b, int t, enum roof_metric metric)
-{
-    bool any = metric == ROOF_READ;
-
-    for (int s = 0; s < b->spec_count && (b->tests[t].n_prompt || b->tests[t].parallel > 1); s++)
-        any |= roof_metric_of(b->specs[s].family) == metric;
-    return any;
-}
-
-static void add_cells(struct run *run, struct roof *roof, const struct pass_block *b, int threads,
-                      struct cells *cells)
+static void add_cells(struct run *run, struct ceilings *ceilings, const struct pass_block *b,
+                      int threads, struct cells *cells)
 {
     memset(cells, 0, sizeof *cells);
     for (int t = 0; t < b->test_count && !run->broken; t++) {
         int64_t partner = 0;
-        for (int m = 0; m < ROOF_METRICS && roof && !run->broken; m++) {
-            if (meets(b, t, (enum roof_metric)m))
-                cells->roof[t][m] = roof_cell(roof, (enum roof_metric)m, partner);
-            partner = cells->roof[t][ROOF_READ];
+        for (int i = 0; i < ceilings->count && !run->broken; i++) {
+            if (ceilings_meet(ceilings, &b->tests[t], i))
+                cells->roof[t][i] = roof_cell(&ceilings->roofs[i], ceilings->metrics[i], partner);
+            partner = cells->roof[t][0];
         }
         for (int s = 0; s < b->spec_count && !run->broken; s++) {
             cells->model[t][s] = pass_cell(run, &b->specs[s], &b->tests[t], threads,
@@ -377,28 +372,29 @@ static void set_left(struct run *run, const struct pass_block *b, const struct c
 void pass_skip(struct run *run, const struct pass_block *b, int threads, const char *reason)
 {
     static struct cells cells;
+    struct ceilings none = { .count = 0 };
 
-    add_cells(run, NULL, b, threads, &cells);
+    add_cells(run, &none, b, threads, &cells);
     for (int s = 0; s < b->spec_count && !run->broken; s++)
         set_left(run, b, &cells, s, "skipped", reason);
 }
 
 /* One test on all models that were built. */
-static void measure_test(struct run *run, struct roof *roof, const struct pass_block *b, int t,
-                         const struct cells *all, struct loaded *models)
+static void measure_test(struct run *run, struct ceilings *ceilings, const struct pass_block *b,
+                         int t, const struct cells *all, struct loaded *models)
 {
     const struct pass_test *test = &b->tests[t];
-    struct workload workloads[PASS_SPECS_MAX + ROOF_METRICS];
-    int64_t cells[PASS_SPECS_MAX + ROOF_METRICS];
-    struct roof_arg ceilings[ROOF_METRICS];
+    struct workload workloads[PASS_SPECS_MAX + CEILINGS_MAX];
+    int64_t cells[PASS_SPECS_MAX + CEILINGS_MAX];
+    struct roof_arg args[CEILINGS_MAX];
     int n = 0, error = 0;
 
-    for (int m = 0; m < ROOF_METRICS; m++) {
-        if (!all->roof[t][m] || !run_cell_open(run, all->roof[t][m], INT_MAX / 128))
+    for (int i = 0; i < ceilings->count; i++) {
+        if (!all->roof[t][i] || !run_cell_open(run, all->roof[t][i], INT_MAX / 128))
             continue;
-        ceilings[m] = (struct roof_arg){ roof, (enum roof_metric)m };
-        cells[n] = all->roof[t][m];
-        workloads[n++] = roof_workload(&ceilings[m]);
+        args[i] = (struct roof_arg){ &ceilings->roofs[i], ceilings->metrics[i] };
+        cells[n] = all->roof[t][i];
+        workloads[n++] = roof_workload(&args[i]);
     }
     const int roofs = n;
     for (int i = 0; i < b->spec_count; i++) {
@@ -470,10 +466,12 @@ void pass_measure(struct run *run, struct roof *roof, const struct pass_block *b
 {
     static struct loaded models[PASS_SPECS_MAX]; /* too large for a stack */
     static struct cells cells;
+    static struct ceilings ceilings;
 
     if (roof)
         roof->passes = ROOF_PASSES;
-    add_cells(run, roof, b, threads_count(run->pool), &cells);
+    ceilings_of(&ceilings, roof, b);
+    add_cells(run, &ceilings, b, threads_count(run->pool), &cells);
     load_all(run, b, &cells, models);
     for (int s = 0; s < b->spec_count && b->budget_bytes && !run->broken; s++)
         table3_store_batch(run, b, s, cells.model[0][s], models[s].model != NULL);
@@ -482,7 +480,7 @@ void pass_measure(struct run *run, struct roof *roof, const struct pass_block *b
         run_progress(run, "%s: %s of %d tokens, %d at once", b->specs[0].shape->name,
                      t->n_gen ? "decode" : "prefill", t->n_gen ? t->n_gen : t->n_prompt,
                      t->parallel);
-        measure_test(run, roof, b, i, &cells, models);
+        measure_test(run, &ceilings, b, i, &cells, models);
     }
     for (int i = 0; i < b->spec_count; i++) {
         session_close(models[i].session); /* a large one leaves no room for another */

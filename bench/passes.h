@@ -58,6 +58,9 @@ int pass_cycled_layers(const struct pass_spec *spec, int64_t llc_bytes);
 int pass_group(const struct pass_spec *specs, int count, const struct pass_test *tests,
                int test_count, int threads, int64_t memory);
 
+/* The ISA of its kernels. */
+const char *pass_isa(const struct pass_spec *spec, unsigned cpu);
+
 /* The cell's row of one test, with its predictions; partner: the roof's cell, or 0. */
 int64_t pass_cell(struct run *run, const struct pass_spec *spec, const struct pass_test *test,
                   int threads, int64_t predicted_ns, int64_t partner, const char *item);
