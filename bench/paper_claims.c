@@ -89,10 +89,7 @@ static bool absent(const json_t *row, const char *size, const char *format, char
 {
     if (is_there(row))
         return false;
-    if (!row)
-        snprintf(verdict, WORDS_MAX, "not measured: %s in %s is not in this run", size, format);
-    else
-        snprintf(verdict, WORDS_MAX, "not measured: no value of %s in %s", size, format);
+    snprintf(verdict, WORDS_MAX, "not measured: no value of %s in %s", size, format);
     if (row) /* the reason may be long: a note, not a column */
         snprintf(note, WORDS_MAX, "%s", table_text(row, "note"));
     return true;
