@@ -291,6 +291,8 @@ static void pack_source(char *to, const struct gemm_ops *ops, struct source x, i
         pack_words((uint32_t *)(void *)to, ops, x, tokens, n);
 }
 
+_Static_assert(GEMM_ORDER % GEMM_ROW == 0, "a part ends where a row does");
+
 /* Columns in the order of the weights, some at a time. */
 static void pack_ordered(char *to, const struct gemm_ops *ops, struct source x, int tokens, int n)
 {

@@ -58,7 +58,7 @@ void lut_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, int fir
 
 /* ---- GEMM: codes, as every ternary family ---- */
 
-/* Of step s's groups, two bits a column. */
+/* Of step s's groups, two bits a column: the trit and 1. */
 static inline vec unpack_step(const uint8_t *block, int s, vec table, vec signs)
 {
     const vec bytes = vec_load(block + s / 2 * VEC_BYTES);

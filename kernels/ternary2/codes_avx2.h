@@ -3,7 +3,7 @@
  * From groups of columns to the codes that the GEMM tile reads (codes.h), for the families that
  * look groups up. A look-up gives a byte with two bits a column; of four groups that is four bytes
  * a row, and word i of the tile has column i of each group. So the tile's columns come in another
- * order than the model's: gemm_ops.order puts x in it, too. Includes avx2.h's names. */
+ * order than the model's: gemm_ops.order puts x in it, too. */
 #ifndef KERNELS_TERNARY2_CODES_AVX2_H
 #define KERNELS_TERNARY2_CODES_AVX2_H
 
@@ -32,7 +32,7 @@ static inline void codes_rows(vec rows[2], vec a, vec b)
 
     for (int h = 0; h < 2; h++) {
         const vec pairs = h ? vec_high8(a, b) : vec_low8(a, b);
-        const vec quarters = _mm256_permute4x64_epi64(pairs, 0xd8);
+        const vec quarters = _mm256_permute4x64_epi64(pairs, 0xd8); /* 0, 2, 1, 3 */
         rows[h] = vec_lookup8(quarters, _mm256_broadcastsi128_si256(order));
     }
 }

@@ -16,7 +16,7 @@ void ternary5_gemv_avx2(float *y, const struct wmat *w, const struct acts *x, in
 /* Four columns of a group in a byte, and the fifth in another. */
 enum { FIRST_COLUMNS = 4 };
 
-/* Two bits a column, from tables of these columns; ones: 1 for each. */
+/* Two bits a column, the trit and 1, from tables of these columns; ones: the 1 of each. */
 static inline vec unpack_step(struct indices at, vec first, vec second, vec bytes, int ones)
 {
     const vec trits = vec_add8(vec_lookup8(first, at.first), vec_lookup8(second, at.second));
