@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/ceilings.h"
+#include <string.h>
 
-static void add(struct ceilings *c, const struct roof *roof, const struct roof_kernels *loops,
-                enum roof_metric metric)
+void ceilings_begin(struct ceilings *c, const struct roof *roof)
 {
-    for (int i = 0; i < c->count; i++)
-        if (c->metrics[i] == metric && c->roofs[i].kernels == loops)
+    c->count = 1;
+    c->roofs[0] = *roof;
+    c->metrics[0] = ROOF_READ;
+}
+
+void ceilings_add(struct ceilings *c, const struct family *family, const char *isa)
+{
+    const struct roof_kernels *loops = roof_loops(isa, c->roofs[0].run->cpu);
+    const enum roof_metric metric = roof_metric_of(family);
+    int at = 1; /* the table of loops is best first */
+
+    for (; at < c->count && c->roofs[at].kernels <= loops; at++)
+        if (c->roofs[at].kernels == loops && c->metrics[at] == metric)
             return;
-    c->roofs[c->count] = *roof;
-    c->roofs[c->count].kernels = loops;
-    c->metrics[c->count++] = metric;
-}
-
-void ceilings_of(struct ceilings *c, const struct roof *roof, const struct pass_block *b)
-{
-    c->count = 0;
-    if (!roof)
-        return;
-    add(c, roof, roof->kernels, ROOF_READ);
-    for (int best = 1; best >= 0; best--)
-        for (int s = 0; s < b->spec_count; s++) {
-            const struct pass_spec *spec = &b->specs[s];
-            const unsigned cpu = roof->run->cpu;
-            const struct roof_kernels *loops = roof_loops(pass_isa(spec, cpu), cpu);
-            if ((loops == roof->kernels) == best)
-                add(c, roof, loops, roof_metric_of(spec->family));
-        }
-}
-
-bool ceilings_meet(const struct ceilings *c, const struct pass_test *t, int i)
-{
-    return c->metrics[i] == ROOF_READ || t->n_prompt || t->parallel > 1;
+    const size_t behind = (size_t)(c->count++ - at);
+    memmove(&c->roofs[at + 1], &c->roofs[at], behind * sizeof *c->roofs);
+    memmove(&c->metrics[at + 1], &c->metrics[at], behind * sizeof *c->metrics);
+    c->roofs[at] = c->roofs[0];
+    c->roofs[at].kernels = loops;
+    c->metrics[at] = metric;
 }

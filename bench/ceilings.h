@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the passes of a block are held against, in their own rounds. */
+ * What kernels and passes are held against, in their own rounds. */
 #ifndef BENCH_CEILINGS_H
 #define BENCH_CEILINGS_H
 
-#include <stdbool.h>
-#include "bench/passes.h"
 #include "bench/roof.h"
 
-enum { CEILINGS_MAX = 1 + PASS_SPECS_MAX };
+enum { CEILINGS_MAX = 64 }; /* three peaks a set of loops, and no CPU has 20 */
 
 /* The read bandwidth comes first; then the peak of each kind of multiply-add, by the loops of each
- * ISA that does it in the block, the best ISA's first. A roof each, on the memory of the first. */
+ * ISA that does it, the best ISA's first. A roof each, on the threads and the memory of the first.
+ */
 struct ceilings {
     int count;
     struct roof roofs[CEILINGS_MAX];
     enum roof_metric metrics[CEILINGS_MAX];
 };
 
-/* Those of a block; roof: the best ISA's, tuned, or NULL, which is none. */
-void ceilings_of(struct ceilings *c, const struct roof *roof, const struct pass_block *b);
+/* The read alone, of the best ISA's roof; its state is copied. */
+void ceilings_begin(struct ceilings *c, const struct roof *roof);
 
-/* Is test t held against ceiling i? Decode of one sequence is against the memory alone, others and
- * prompts also against the peaks. */
-bool ceilings_meet(const struct ceilings *c, const struct pass_test *t, int i);
+/* The peak that a kernel of the family and ISA is held against, unless it is there. */
+void ceilings_add(struct ceilings *c, const struct family *family, const char *isa);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/ceilings.h"
 #include "bench/command.h"
 #include "bench/energy_rows.h"
 #include "bench/roof.h"
@@ -17,7 +18,7 @@
 #include "kernels/cpu.h"
 #include "model/model.h"
 
-enum { SLOTS_MAX = 48, SHAPES_MAX = 256, LOOPS_MAX = 16, SLOW_NS = 20000000, WHY_MAX = 300 };
+enum { SLOTS_MAX = 48, SHAPES_MAX = 256, SLOW_NS = 20000000, WHY_MAX = 300 };
 
 struct matrix_shape {
     const char *model; /* the first that has it; NULL: --shape */
@@ -30,8 +31,7 @@ struct verdict {
     char why[WHY_MAX];
 };
 
-/* What is measured together: thread counts on one pool, and their roofs. loops[0] is the best
- * ISA's, whose read is the memory's ceiling; the others are of the kernels' own ISAs. */
+/* What is measured together: thread counts on one pool, and their ceilings. */
 struct group {
     struct run *run;
     const int64_t *threads; /* (thread_count) */
@@ -40,9 +40,7 @@ struct group {
     struct verdict *verdicts;
     int slot_count;
     struct roof_memory memory;
-    const struct roof_kernels *loops[LOOPS_MAX];
-    int loop_count;
-    struct roof roofs[OPTION_LIST_MAX][LOOPS_MAX]; /* (thread_count, loop_count) */
+    struct ceilings ceilings[OPTION_LIST_MAX]; /* (thread_count) */
 };
 
 /* The workloads of one shape and batch, with what they point to. */
@@ -167,28 +165,21 @@ static int most_threads(const struct group *g)
     return (int)most;
 }
 
-/* The best loops, and those for the kernels' own ISAs, best first. */
-static void list_loops(struct group *g)
+/* Of one thread count: of its roof's read, and of the slots' peaks. */
+static void list_ceilings(struct group *g, int index, const struct roof *roof)
 {
-    const unsigned cpu = g->run->cpu;
+    struct ceilings *c = &g->ceilings[index];
 
-    g->loop_count = 0;
-    for (const struct roof_kernels *k = roof_kernels;; k++) {
-        bool any = k == roof_pick(cpu);
-        for (int i = 0; i < g->slot_count; i++)
-            any |= roof_loops(g->slots[i].kernel->isa, cpu) == k;
-        if (any && g->loop_count < LOOPS_MAX)
-            g->loops[g->loop_count++] = k;
-        if (!k->needs)
-            break;
-    }
+    ceilings_begin(c, roof);
+    for (int i = 0; i < g->slot_count; i++)
+        ceilings_add(c, g->slots[i].family, g->slots[i].kernel->isa);
 }
 
 /* How many of `count` thread counts share their rounds. On a machine with several memory nodes each
  * goes alone, with weights where its own threads first touched them. */
 static int group_size(const struct group *g, int count)
 {
-    const int each = 1 + g->loop_count * (ROOF_METRICS - 1) + g->slot_count;
+    const int each = g->ceilings[0].count + g->slot_count;
     const int fit = RUN_WORKLOADS_MAX / each;
 
     if (run_nodes(g->run) > 1)
@@ -197,17 +188,6 @@ static int group_size(const struct group *g, int count)
 }
 
 /* ---- measuring ---- */
-
-/* Does a kernel among the slots meet this ceiling? */
-static bool wanted(const struct group *g, const struct roof_kernels *loops, enum roof_metric metric)
-{
-    bool any = false;
-
-    for (int i = 0; i < g->slot_count; i++)
-        any |= roof_metric_of(g->slots[i].family) == metric &&
-               roof_loops(g->slots[i].kernel->isa, g->run->cpu) == loops;
-    return any;
-}
 
 static void add_roof(struct table *t, struct roof *roof, enum roof_metric metric, int64_t partner)
 {
@@ -224,13 +204,11 @@ static void add_threads(struct group *g, struct table *t, int index,
                         const struct matrix_shape *shape, const struct acts *acts)
 {
     struct run *run = g->run;
+    struct ceilings *c = &g->ceilings[index];
     const int read = t->count;
 
-    add_roof(t, &g->roofs[index][0], ROOF_READ, t->count ? t->cells[0] : 0);
-    for (int l = 0; l < g->loop_count; l++)
-        for (int m = ROOF_F32; m < ROOF_METRICS; m++)
-            if (wanted(g, g->loops[l], (enum roof_metric)m))
-                add_roof(t, &g->roofs[index][l], (enum roof_metric)m, t->cells[read]);
+    for (int i = 0; i < c->count; i++)
+        add_roof(t, &c->roofs[i], c->metrics[i], t->count ? t->cells[i ? read : 0] : 0);
     for (int i = 0; i < g->slot_count && !run->broken && !run_stop; i++) {
         const int n = t->count;
         const struct verdict *verdict = &g->verdicts[i];
@@ -364,12 +342,12 @@ static int measure_group(struct group *g, const struct matrix_shape *list, int s
         return run->broken = -ENOMEM;
     }
     for (int t = 0; t < g->thread_count; t++) {
-        for (int l = 0; l < g->loop_count; l++)
-            roof_begin(&g->roofs[t][l], run, run->pool, (int)g->threads[t], g->loops[l],
-                       &g->memory);
+        struct roof roof;
+        roof_begin(&roof, run, run->pool, (int)g->threads[t], roof_pick(run->cpu), &g->memory);
         run_progress(run, "%d thread%s: looking for the fastest read", (int)g->threads[t],
                      g->threads[t] > 1 ? "s" : "");
-        roof_tune(&g->roofs[t][0], 1);
+        roof_tune(&roof, 1);
+        list_ceilings(g, t, &roof);
     }
     for (int i = 0; i < shape_count && !error; i++)
         error = measure_shape(g, &list[i]);
@@ -438,7 +416,8 @@ int cmd_kernel(const struct config *config)
     group = (struct group){
         .run = &run, .slots = slots, .verdicts = verdicts, .slot_count = slot_count
     };
-    list_loops(&group);
+    list_ceilings(&group, 0,
+                  &(struct roof){ .run = group.run, .kernels = roof_pick(group.run->cpu) });
     for (int done = 0; done < threads->count; done += group.thread_count) {
         group.threads = threads->values + done;
         group.thread_count = group_size(&group, threads->count - done);

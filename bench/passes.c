@@ -327,15 +327,17 @@ static void leave_out(struct run *run, const struct pass_block *b, int t, int s,
     run_status(run, cell, "skipped", reason);
 }
 
+/* Decode of one sequence is held against the memory alone, others and prompts also against the
+ * peaks of their multiply-adds. */
 static void add_cells(struct run *run, struct ceilings *ceilings, const struct pass_block *b,
                       int threads, struct cells *cells)
 {
     memset(cells, 0, sizeof *cells);
     for (int t = 0; t < b->test_count && !run->broken; t++) {
+        const bool peaks = b->tests[t].n_prompt || b->tests[t].parallel > 1;
         int64_t partner = 0;
-        for (int i = 0; i < ceilings->count && !run->broken; i++) {
-            if (ceilings_meet(ceilings, &b->tests[t], i))
-                cells->roof[t][i] = roof_cell(&ceilings->roofs[i], ceilings->metrics[i], partner);
+        for (int i = 0; i < (peaks ? ceilings->count : ceilings->count > 0) && !run->broken; i++) {
+            cells->roof[t][i] = roof_cell(&ceilings->roofs[i], ceilings->metrics[i], partner);
             partner = cells->roof[t][0];
         }
         for (int s = 0; s < b->spec_count && !run->broken; s++) {
@@ -468,9 +470,13 @@ void pass_measure(struct run *run, struct roof *roof, const struct pass_block *b
     static struct cells cells;
     static struct ceilings ceilings;
 
-    if (roof)
+    ceilings.count = 0;
+    if (roof) {
         roof->passes = ROOF_PASSES;
-    ceilings_of(&ceilings, roof, b);
+        ceilings_begin(&ceilings, roof);
+        for (int s = 0; s < b->spec_count; s++)
+            ceilings_add(&ceilings, b->specs[s].family, pass_isa(&b->specs[s], run->cpu));
+    }
     add_cells(run, &ceilings, b, threads_count(run->pool), &cells);
     load_all(run, b, &cells, models);
     for (int s = 0; s < b->spec_count && b->budget_bytes && !run->broken; s++)

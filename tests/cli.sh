@@ -223,12 +223,12 @@ ok "model measures both formats in both phases" $?
          $1 == "decode" && $2 > 0 && !($3 + 0 > 0) { steps++ }
          END { exit !(prompts == 2 && steps == 2) }' table.roof
 ok "a prompt is held against the peak of its rounds, too; decode against the memory alone" $?
+[ -s table ] && ! cut -f 4 table | grep -qx 0
+ok "energy that was not measured is null, not 0" $?
 run model -m dummy-125M -f ternary2 --isa c -p 4 -n 0 -t 1 -r 1 --db isa.db -o json
 [ $code -eq 0 ] && "$rows" "$out" isa roof_share >table.isa 2>>"$err" && grep -q '^c.[0-9]' table.isa &&
     [ "$("$sql" isa.db "SELECT isa FROM cell WHERE kind = 'roof' AND item = 'ternary_gops'")" = c ]
 ok "a prompt of a forced ISA is held against that ISA's peak" $?
-[ -s table ] && ! cut -f 4 table | grep -qx 0
-ok "energy that was not measured is null, not 0" $?
 
 cp "$db" "$db.kept"
 refused "a model that does not fit: how many bytes it wants" "70B.*[0-9]\{12\} bytes" model -m 70B \
