@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # `roof` and `kernel` from outside, and the libraries that a run asks for. TAP. Arguments: the
-# program, the JSON reader (rows.c), the directory of fake libraries.
+# program, the JSON reader (rows.c), the directory of fake libraries, the database reader (sql.c).
 set -u
 . "$(dirname "$0")/tap.sh"
 program=$(realpath "$1")
 rows=$(realpath "$2")
 fake=$(realpath "$3")
+sql=$(realpath "$4")
 dir=$(mktemp -d)
 . "$(dirname "$0")/cli_run.sh"
 trap 'rm -rf "$dir"' EXIT
@@ -100,6 +101,10 @@ run kernel --shape 4096x4096 -f ternary2 -b 1,64 -t 1 -r 1 -o json --db "$db"
     huge_page_share cache >table 2>>"$err" && [ "$(grep -c '\(memory\|compute\).*cold$' table)" -eq 2 ] &&
     ! cut -f 2-4 table | grep null >&2
 ok "kernel: both ceilings beside GEMV and GEMM, and which of them bounds" $?
+run kernel --shape 256x256 -f ternary2 --isa c -b 16 -t 1 -r 1 -o json --db isa.db
+[ $code -eq 0 ] && "$rows" "$out" isa roof_gops >table 2>>"$err" && grep -q '^c.[0-9]' table &&
+    [ "$("$sql" isa.db "SELECT isa FROM cell WHERE kind = 'roof' AND item = 'ternary_gops'")" = c ]
+ok "kernel: a forced ISA is held against that ISA's peak" $?
 
 run kernel --shape 512x512 -f all --zeros 0,40,100 --cache warm -t 1 -r 1 -o json --db "$db"
 [ $code -eq 0 ] && "$rows" "$out" format zero_share time_ratio status >table 2>>"$err" &&
