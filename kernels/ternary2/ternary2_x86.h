@@ -26,45 +26,43 @@ static inline vec codes_of(vec block, int i)
     return vec_and(block, vec_all8(3));
 }
 
-/* One token's sums of a vector: those of the first and third group of columns, whose codes are
- * taken as 0, 1, 2, and those of the second and fourth, taken as they lie, as 0, 4, 8. So a block
- * takes one shift instead of three. */
+/* One token's sums of a vector: CHAINS of them, for as many groups of columns, whose codes are
+ * taken as they lie in their bytes: 0, 1, 2 of the first, 0, 4, 8 of the second, and so on. So a
+ * block is shifted for the groups beyond, not for each. */
 #ifdef VEC_DPBUSD
-/* As many as hide vpdpbusd's latency. */
+/* As many as hide vpdpbusd's latency. The fourth group's sums are at most 128 * 127 a column: below
+ * 2^31 for TILE_FLUSH columns, a quarter of which are of it. */
 enum { CHAINS = 4 / VECS, CHAIN_COLS = TILE_FLUSH };
-
-static inline vec quarter(vec sum)
-{
-    return vec_right32_signed(sum, 2);
-}
-
-static inline vec add_part(vec a, vec b)
-{
-    return vec_add32(a, b);
-}
+#define vec_right_signed vec_right32_signed
+#define add_part         vec_add32
 #else
 /* A 16-bit lane takes, from each block, two groups of two products of at most 8 * 127: after 8
  * blocks it holds at most 8 * 2 * 2032 = 32512 < 2^15. */
 enum { CHAINS = 2, CHAIN_COLS = 8 * BLOCK_COLS };
-
-static inline vec quarter(vec sum)
-{
-    return vec_right16_signed(sum, 2);
-}
-
-static inline vec add_part(vec a, vec b)
-{
-    return vec_add16(a, b);
-}
+#define vec_right_signed vec_right16_signed
+#define add_part         vec_add16
 #endif
+
+/* The sums of chain i as those of codes 0, 1, 2: exact. */
+static inline vec settled(vec sum, int i)
+{
+    switch (i) {
+    case 1:
+        return vec_right_signed(sum, 2);
+    case 2:
+        return vec_right_signed(sum, 4);
+    case 3:
+        return vec_right_signed(sum, 6);
+    default:
+        return sum;
+    }
+}
 
 /* A block's 16 columns of panels * VECS vectors, onto a token's sums: two groups of columns first,
  * then the other two, so that all sums and operands fit in 16 registers. */
 static inline __attribute__((always_inline)) void
 block_1(vec sum[][CHAINS], const uint8_t *w, size_t stride, const int8_t *x, const int panels)
 {
-    const vec low = vec_all8(3), high = vec_all8(3 << 2);
-
 #pragma GCC unroll 2
     for (int i = 0; i < 4; i += 2) {
         const vec x0 = vec_broadcast4(x + CODES_GROUP * i);
@@ -75,11 +73,12 @@ block_1(vec sum[][CHAINS], const uint8_t *w, size_t stride, const int8_t *x, con
             vec *to = sum[j];
             if (!i && j % VECS == 0)
                 gemv_fetch(wp + GEMV_AHEAD_TERNARY);
-            const vec block = i ? vec_right16(vec_load(wp), 4) : vec_load(wp);
-            to[i % CHAINS] = dot(to[i % CHAINS], vec_and(block, low), x0);
-            HIDE(to[i % CHAINS]);
-            to[(i + 1) % CHAINS] = dot(to[(i + 1) % CHAINS], vec_and(block, high), x1);
-            HIDE(to[(i + 1) % CHAINS]);
+            const vec block = i < CHAINS ? vec_load(wp) : vec_right16(vec_load(wp), 4);
+            const int a = i % CHAINS, b = (i + 1) % CHAINS;
+            to[a] = dot(to[a], vec_and(block, vec_all8(3 << 2 * a)), x0);
+            HIDE(to[a]);
+            to[b] = dot(to[b], vec_and(block, vec_all8(3 << 2 * b)), x1);
+            HIDE(to[b]);
         }
     }
 }
@@ -104,7 +103,7 @@ static inline __attribute__((always_inline)) void columns_1(vec part[][GEMV_GROU
         part[j][0] = sum[j][0];
 #pragma GCC unroll 4
         for (int i = 1; i < CHAINS; i++)
-            part[j][0] = add_part(part[j][0], i % 2 ? quarter(sum[j][i]) : sum[j][i]);
+            part[j][0] = add_part(part[j][0], settled(sum[j][i], i));
     }
 }
 
