@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The checkers of scripts/ against trees that are wrong on purpose. TAP. Argument: source root.
+# scripts/: its checkers against trees that are wrong on purpose, the run of every test and the
+# baseline with programs that only pretend. TAP. Argument: source root.
 set -u
 . "$(dirname "$0")/tap.sh"
 root=$1
@@ -67,6 +68,45 @@ ok "skips.sh: a skipped case is no failure, another one stays one" $?
 "$root/tests/skips.sh" sh -c 'exit 7'
 [ $? -eq 7 ]
 ok "skips.sh: the test's exit status is its own" $?
+
+# ---- every test ----
+
+# Builds that print much, and a program with two cases that pass, one that is skipped and, in the
+# directory $FAIL, one that fails.
+mkdir -p "$tree/scripts" "$tree/bin"
+cp "$root/scripts/test" "$tree/scripts/test"
+cat >"$tree/bin/ninja" <<'END'
+#!/bin/sh
+seq 400
+[ "$2" != "$BREAK" ]
+END
+cat >"$tree/bin/meson" <<'END'
+#!/bin/sh
+[ "$1" = test ] || exec mkdir -p "$2/meson-logs"
+cd "$3/meson-logs" || exit 1
+printf '<testcase /><testcase /><testcase><skipped /></testcase>\n' >testlog.junit.xml
+printf 'test:         a / good\nresult:       exit status 0\nok 1 - isa c: native\nok 2 - b # SKIP c\n' >testlog.txt
+[ "$3" = "$FAIL" ] || exit 0
+printf '<testcase><failure /></testcase>\n' >>testlog.junit.xml
+printf 'test:         a / bad\nresult:       exit status 1\nnot ok 3 - d\n# why\n' >>testlog.txt
+exit 1
+END
+printf '#!/bin/sh\n' >"$tree/bin/clang"
+printf '#!/bin/sh\nmkdir -p build/meson-logs\n' >"$tree/scripts/setup"
+chmod +x "$tree"/bin/* "$tree/scripts/setup"
+everything() { # FAIL BREAK
+    FAIL=$1 BREAK=$2 PATH=$tree/bin:$PATH "$tree/scripts/test" >"$tree/log" 2>&1
+}
+everything none none && [ "$(tail -n 1 "$tree/log")" = '9 passed, 0 failed, 4 skipped' ]
+ok "test: cases of every build are counted" $?
+! everything build none && [ "$(tail -n 4 "$tree/log")" = 'build bad: exit status 1
+build bad: not ok 3 - d
+    # why
+9 passed, 1 failed, 4 skipped' ]
+ok "test: what failed is said right before the last line" $?
+! everything none build-asan && [ "$(tail -n 2 "$tree/log")" = 'the build with sanitizers
+7 passed, 1 failed, 3 skipped' ]
+ok "test: a build that fails, too" $?
 
 # ---- README's table ----
 
