@@ -21,6 +21,7 @@ enum {
     GEMV_AHEAD = 1024,        /* of one token */
     GEMV_AHEAD_TOKENS = 4096, /* of more, whose products take longer */
     GEMV_AHEAD_TERNARY = 3072,
+    GEMV_AHEAD_NEAR = 512, /* of gemv_fetch_near */
     /* Bytes of look-up tables at a time, on the stack: most of an L2 cache, because columns in
      * parts break the streams, which costs more than tables beyond the L1 cache. */
     GEMV_TABLE = 256 * 1024,
@@ -32,6 +33,13 @@ enum {
 static inline void gemv_fetch(const void *line)
 {
     __builtin_prefetch(line, 0, 2);
+}
+
+/* The same into the L1 cache, of a line that the hardware has asked for already: it comes from the
+ * L2 cache, mostly. */
+static inline void gemv_fetch_near(const void *line)
+{
+    __builtin_prefetch(line, 0, 3);
 }
 
 /* sums_n(..., panels, tokens) with these two as constants, so that its sums stay in registers.
