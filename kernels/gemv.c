@@ -32,6 +32,11 @@ static void store(const struct call *call, const void *sums, int panel, int toke
         panel_store(y, sums, row, call->first, call->last);
         return;
     }
+    if (call->fresh && call->done && to - from == PANEL_ROWS) { /* nearly always: in vectors */
+        panel_scale(y + row, sums, call->w, call->x->scale[token],
+                    call->ops->offset * call->x->sum[token], row, 0, PANEL_ROWS);
+        return;
+    }
     memcpy(bits, sums, sizeof bits);
     if (!call->fresh)
         memcpy(part + from, y + row + from, (size_t)(to - from) * sizeof *part);
