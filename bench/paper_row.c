@@ -20,7 +20,8 @@ static json_t *count(int n)
 json_t *paper_row_new(const struct paper_row *r)
 {
     json_t *row = json_object();
-    const bool missing = isnan(r->ours) && !strcmp(r->provenance, PROVENANCE_MEASURED);
+    const bool missing = isnan(r->ours);
+    const bool unmeasured = missing && !strcmp(r->provenance, PROVENANCE_MEASURED);
 
     json_object_set_new(row, "item", json_string(r->item));
     json_object_set_new(row, "variant", json_string(r->variant));
@@ -50,7 +51,7 @@ json_t *paper_row_new(const struct paper_row *r)
     json_object_set_new(row, "batch_bytes", json_null());
     json_object_set_new(row, "next_batch_bytes", json_null());
     json_object_set_new(row, "rss_peak_bytes", json_null());
-    json_object_set_new(row, "how", json_string(missing ? "not measured" : r->provenance));
+    json_object_set_new(row, "how", json_string(unmeasured ? "not measured" : r->provenance));
     json_object_set_new(row, "note", json_string(r->note));
     return row;
 }

@@ -15,8 +15,8 @@ struct ratio {
 extern const struct ratio no_ratio; /* all NaN */
 
 /* The members of a row; numbers are NaN, and counts 0, where they do not apply. Its `how` is the
- * provenance until paper_row_how sets it. Where ours would be measured and is NaN, provenance is
- * null and `how` "not measured". */
+ * provenance until paper_row_how sets it. Where ours is NaN, provenance is null; and `how` "not
+ * measured" where it would be measured. */
 struct paper_row {
     const char *item, *variant, *size, *format, *metric;
     double paper, ours, low, high;

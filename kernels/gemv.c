@@ -22,33 +22,30 @@ struct call {
 static void store(const struct call *call, const void *sums, int panel, int token)
 {
     float *y = call->y + (size_t)token * call->ldy;
-    const int row = panel * PANEL_ROWS, rows = call->w->rows - row;
+    const int row = panel * PANEL_ROWS;
     const int from = call->first > row ? call->first - row : 0;
     const int to = call->last < row + PANEL_ROWS ? call->last - row : PANEL_ROWS;
-    int32_t bits[PANEL_ROWS], part[PANEL_ROWS] = { 0 };
-    float v[PANEL_ROWS];
+    const int32_t *bits = sums;
+    int32_t total[PANEL_ROWS];
 
     if (call->ops->family->act == ACT_F32) {
         panel_store(y, sums, row, call->first, call->last);
         return;
     }
-    if (call->fresh && call->done && to - from == PANEL_ROWS) { /* nearly always: in vectors */
-        panel_scale(y + row, sums, call->w, call->x->scale[token],
-                    call->ops->offset * call->x->sum[token], row, 0, PANEL_ROWS);
-        return;
+    const float x_scale = call->x->scale[token];
+    const int32_t zero = call->ops->offset * call->x->sum[token];
+    if (!call->fresh) {
+        memcpy(total + from, y + row + from, (size_t)(to - from) * sizeof *total);
+        for (int r = from; r < to; r++)
+            total[r] += bits[r];
+        bits = total;
     }
-    memcpy(bits, sums, sizeof bits);
-    if (!call->fresh)
-        memcpy(part + from, y + row + from, (size_t)(to - from) * sizeof *part);
-    for (int r = from; r < to; r++)
-        bits[r] += part[r];
-    if (!call->done) {
+    if (!call->done)
         memcpy(y + row + from, bits + from, (size_t)(to - from) * sizeof *bits);
-        return;
-    }
-    panel_scale(v, bits, call->w, call->x->scale[token], call->ops->offset * call->x->sum[token],
-                row, 0, rows < PANEL_ROWS ? rows : PANEL_ROWS);
-    panel_store(y, v, row, call->first, call->last);
+    else if (to - from == PANEL_ROWS) /* nearly always: so many as a constant become vectors */
+        panel_scale(y + row, bits, call->w, x_scale, zero, row, 0, PANEL_ROWS);
+    else
+        panel_scale(y + row, bits, call->w, x_scale, zero, row, from, to);
 }
 
 /* Of a token's tables for the columns under way. */

@@ -33,30 +33,31 @@ static inline vec codes_of(vec block, int i)
 /* As many as hide vpdpbusd's latency. The fourth group's sums are at most 128 * 127 a column: below
  * 2^31 for TILE_FLUSH columns, a quarter of which are of it. */
 enum { CHAINS = 4 / VECS, CHAIN_COLS = TILE_FLUSH };
-#define vec_right_signed vec_right32_signed
-#define add_part         vec_add32
+
+static inline vec quarter(vec sum)
+{
+    return vec_right32_signed(sum, 2);
+}
+
+static inline vec add_part(vec a, vec b)
+{
+    return vec_add32(a, b);
+}
 #else
 /* A 16-bit lane takes, from each block, two groups of two products of at most 8 * 127: after 8
  * blocks it holds at most 8 * 2 * 2032 = 32512 < 2^15. */
 enum { CHAINS = 2, CHAIN_COLS = 8 * BLOCK_COLS };
-#define vec_right_signed vec_right16_signed
-#define add_part         vec_add16
-#endif
 
-/* The sums of chain i as those of codes 0, 1, 2: exact. */
-static inline vec settled(vec sum, int i)
+static inline vec quarter(vec sum)
 {
-    switch (i) {
-    case 1:
-        return vec_right_signed(sum, 2);
-    case 2:
-        return vec_right_signed(sum, 4);
-    case 3:
-        return vec_right_signed(sum, 6);
-    default:
-        return sum;
-    }
+    return vec_right16_signed(sum, 2);
 }
+
+static inline vec add_part(vec a, vec b)
+{
+    return vec_add16(a, b);
+}
+#endif
 
 /* The line that comes in a while: near where a block takes the least instructions, so that the
  * hardware's own prefetchers, which run further ahead, are left to themselves. */
@@ -110,10 +111,10 @@ static inline __attribute__((always_inline)) void columns_1(vec part[][GEMV_GROU
         block_1(sum, w, stride, x, panels);
 #pragma GCC unroll 4
     for (int j = 0; j < panels * VECS; j++) {
-        part[j][0] = sum[j][0];
+        part[j][0] = sum[j][CHAINS - 1];
 #pragma GCC unroll 4
-        for (int i = 1; i < CHAINS; i++)
-            part[j][0] = add_part(part[j][0], settled(sum[j][i], i));
+        for (int i = CHAINS - 2; i >= 0; i--) /* each is 4 times as large as the one below it */
+            part[j][0] = add_part(quarter(part[j][0]), sum[j][i]);
     }
 }
 
