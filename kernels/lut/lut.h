@@ -25,9 +25,9 @@ void lut_order_avx2(int8_t *to, const int8_t *from, int n);
 /* A block's lines, some blocks ahead. */
 static inline void lut_fetch(const uint8_t *block)
 {
-    gemv_fetch(block + GEMV_AHEAD_TERNARY);
-    gemv_fetch(block + GEMV_AHEAD_TERNARY + 64);
-    gemv_fetch(block + GEMV_AHEAD_TERNARY + 128);
+    gemv_fetch_ternary(block);
+    gemv_fetch_ternary(block + 64);
+    gemv_fetch_ternary(block + 128);
 }
 
 #endif

@@ -64,9 +64,9 @@ static inline vec add_part(vec a, vec b)
 static inline void fetch(const uint8_t *w)
 {
     if (CHAINS == 4)
-        gemv_fetch_near(w + GEMV_AHEAD_NEAR);
+        gemv_fetch_near(w);
     else
-        gemv_fetch(w + GEMV_AHEAD_TERNARY);
+        gemv_fetch_ternary(w);
 }
 
 /* A block's 16 columns of panels * VECS vectors, onto a token's sums: two groups of columns first,
@@ -126,7 +126,7 @@ static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP]
 {
 #pragma GCC unroll 2
     for (int p = 0; p < panels; p++)
-        gemv_fetch(w + (size_t)p * stride + GEMV_AHEAD_TERNARY);
+        gemv_fetch(w + (size_t)p * stride + GEMV_AHEAD_FAR);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         vec xs[GEMV_GROUP];

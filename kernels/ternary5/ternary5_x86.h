@@ -60,8 +60,8 @@ block_n(vec *lo, vec *hi, const uint8_t *w, size_t stride, const vec *table, con
 {
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
-        gemv_fetch(w + (size_t)p * stride + GEMV_AHEAD_TERNARY);
-        gemv_fetch(w + (size_t)p * stride + GEMV_AHEAD_TERNARY + 64);
+        gemv_fetch_ternary(w + (size_t)p * stride);
+        gemv_fetch_ternary(w + (size_t)p * stride + 64);
     }
 #pragma GCC unroll 4
     for (int s = 0; s < STEPS; s++, table += TABLES) {
