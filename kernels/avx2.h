@@ -199,20 +199,14 @@ static inline vec vec_lanes(const void *from)
     return _mm256_broadcastsi128_si256(_mm_loadu_si128(from));
 }
 
-/* 8 bytes as int16, in every lane. */
-static inline vec vec_lanes_words(const int8_t *from)
+/* 16 bytes a lane: from q, and from q + group. */
+static inline vec vec_groups(const uint8_t *q, int group, int apart)
 {
-    return _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(_mm_loadl_epi64((const void *)from)));
-}
-
-/* 8 bytes as int16 a lane: those of q, and of q + group. */
-static inline vec vec_words(const int8_t *q, int group, int apart)
-{
-    const __m128i low = _mm_loadl_epi64((const void *)q);
-    const __m128i high = _mm_loadl_epi64((const void *)(q + group));
+    const __m128i low = _mm_loadu_si128((const void *)q);
+    const __m128i high = _mm_loadu_si128((const void *)(q + group));
 
     (void)apart; /* of the lanes that are not here */
-    return _mm256_cvtepi8_epi16(_mm_unpacklo_epi64(low, high));
+    return _mm256_set_m128i(high, low);
 }
 
 /* to (8 int32) += the sums over all lanes of their 8 int16. */

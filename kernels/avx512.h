@@ -179,21 +179,14 @@ static inline vec vec_lanes(const void *from)
     return _mm512_broadcast_i32x4(_mm_loadu_si128(from));
 }
 
-static inline vec vec_lanes_words(const int8_t *from)
+/* 16 bytes a lane: from q, q + group, q + apart and q + apart + group. */
+static inline vec vec_groups(const uint8_t *q, int group, int apart)
 {
-    return _mm512_broadcast_i32x4(_mm_cvtepi8_epi16(_mm_loadl_epi64((const void *)from)));
-}
+    vec v = _mm512_castsi128_si512(_mm_loadu_si128((const void *)q));
 
-/* 8 bytes as int16 a lane: those of q, q + group, q + apart and q + apart + group. */
-static inline vec vec_words(const int8_t *q, int group, int apart)
-{
-    const __m128i a = _mm_loadl_epi64((const void *)q);
-    const __m128i b = _mm_loadl_epi64((const void *)(q + group));
-    const __m128i c = _mm_loadl_epi64((const void *)(q + apart));
-    const __m128i d = _mm_loadl_epi64((const void *)(q + apart + group));
-
-    return _mm512_cvtepi8_epi16(
-        _mm256_set_m128i(_mm_unpacklo_epi64(c, d), _mm_unpacklo_epi64(a, b)));
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const void *)(q + group)), 1);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const void *)(q + apart)), 2);
+    return _mm512_inserti32x4(v, _mm_loadu_si128((const void *)(q + apart + group)), 3);
 }
 
 static inline void vec_lanes_add(int32_t *to, vec v)

@@ -31,28 +31,53 @@ struct lookup_format {
 typedef void lookup_block_fn(vec *lo, vec *hi, const uint8_t *w, size_t stride, const vec *table,
                              const int panels);
 
-/* Entries 0 to 7 and 8 to 15 of each of a group's columns, in every lane. */
-static inline void lookup_coefficients(vec coefficients[][2], const int8_t entries[][16], int group)
+/* What makes tables of a group's activations: the coefficients of two columns side by side, of
+ * entries 0 to 7 and of 8 to 15, in every lane; and what their products are too high by, since a
+ * byte of activations is an unsigned factor, 128 too high. */
+enum { LOOKUP_PAIRS = 3, LOOKUP_BIAS = 128 };
+struct lookup_coefficients {
+    vec pair[LOOKUP_PAIRS][2], bias[2];
+};
+
+static inline struct lookup_coefficients lookup_coefficients(const int8_t entries[][16], int group)
 {
-    for (int i = 0; i < group; i++)
+    struct lookup_coefficients to;
+
+    to.bias[0] = to.bias[1] = vec_zero();
+    for (int i = 0; i < group; i += 2) {
+        const vec a = vec_lanes(entries[i]);
+        const vec b = i + 1 < group ? vec_lanes(entries[i + 1]) : vec_zero();
+        to.pair[i / 2][0] = vec_low8(a, b);
+        to.pair[i / 2][1] = vec_high8(a, b);
         for (int h = 0; h < 2; h++)
-            coefficients[i][h] = vec_lanes_words(entries[i] + 8 * h);
+            to.bias[h] =
+                vec_sub16(to.bias[h], vec_pairs8(vec_all8(LOOKUP_BIAS), to.pair[i / 2][h]));
+    }
+    return to;
 }
 
-/* The tables of each lane's activations, `words` (vec_words): a vector of lo, then one of hi. Entry
- * e is the sum over i of word i times the coefficient e of i, at most 2^10 in magnitude. base is
+/* n activations as such factors; 16 bytes beyond, which vec_groups reads. */
+static inline void lookup_biased(uint8_t *to, const int8_t *from, int n)
+{
+    for (int i = 0; i < n; i++)
+        to[i] = (uint8_t)(from[i] + LOOKUP_BIAS);
+    memset(to + n, 0, 16);
+}
+
+/* The tables of each lane's activations, `x` (vec_groups): a vector of lo, then one of hi. Entry
+ * e is the sum over the group of activation times coefficient e, at most 2^10 in magnitude. base is
  * odd: rounding it by vpmulhrsw's reciprocal has no ties, and is exact. */
-static inline void lookup_tables(vec *to, vec words, const vec coefficients[][2], int group,
+static inline void lookup_tables(vec *to, vec x, const struct lookup_coefficients *c, int group,
                                  int base)
 {
     const vec reciprocal = vec_all16((32768 + base / 2) / base), unit = vec_all16(base);
     vec lo[2], hi[2];
 
     for (int h = 0; h < 2; h++) {
-        vec t = vec_zero();
-        for (int i = 0; i < group; i++) {
-            const vec word = vec_lookup8(words, vec_all16(0x0100 + 0x0202 * i));
-            t = vec_add16(t, vec_mul16(word, coefficients[i][h]));
+        vec t = c->bias[h];
+        for (int i = 0; i < (group + 1) / 2; i++) {
+            const vec pair = vec_lookup8(x, vec_all16(0x0100 + 0x0202 * i));
+            t = vec_add16(t, vec_pairs8(pair, c->pair[i][h]));
         }
         hi[h] = vec_mul16_rounded(t, reciprocal);
         lo[h] = vec_sub16(t, vec_mul16(hi[h], unit));

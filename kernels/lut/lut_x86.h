@@ -28,14 +28,13 @@ static inline int step_column(int step)
 
 static void prepare(void *table, const struct acts *x, int k, int n)
 {
-    int8_t q[GEMV_TABLE / (2 * VEC_BYTES) * LOOKUP_LANES * GROUP + 16]; /* vec_words reads on */
-    vec coefficients[GROUP][2], *to = table;
+    const struct lookup_coefficients c = lookup_coefficients(lut_digits, GROUP);
+    uint8_t q[GEMV_TABLE / (2 * VEC_BYTES) * LOOKUP_LANES * GROUP + 16];
+    vec *to = table;
 
-    memcpy(q, x->q8 + k, (size_t)n);
-    memset(q + n, 0, 16);
-    lookup_coefficients(coefficients, lut_digits, GROUP);
+    lookup_biased(q, x->q8 + k, n);
     for (int s = 0; s < n / (LOOKUP_LANES * GROUP); s++, to += 2)
-        lookup_tables(to, vec_words(q + step_column(s), GROUP, APART), coefficients, GROUP, BASE);
+        lookup_tables(to, vec_groups(q + step_column(s), GROUP, APART), &c, GROUP, BASE);
 }
 
 static const struct lookup_format format = { LUT_BYTES, LUT_COLS, 2 * STEPS, WIDEN, BASE };

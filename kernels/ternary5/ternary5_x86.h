@@ -23,23 +23,19 @@ enum {
     WIDEN = 12 * LOOKUP_BLOCKS,
 };
 
-static void prepare_part(vec *to, const int8_t *q, int n, const int8_t entries[GROUP][16])
-{
-    vec coefficients[GROUP][2];
-
-    lookup_coefficients(coefficients, entries, GROUP);
-    for (int c = 0; c < n; c += STEP_COLUMNS, to += TABLES)
-        lookup_tables(to, vec_words(q + c, GROUP, 2 * GROUP), coefficients, GROUP, BASE);
-}
-
 static void prepare(void *table, const struct acts *x, int k, int n)
 {
-    int8_t q[GEMV_TABLE / (TABLES * VEC_BYTES) * STEP_COLUMNS + 16]; /* vec_words reads on */
+    const struct lookup_coefficients first = lookup_coefficients(ternary5_first, GROUP);
+    const struct lookup_coefficients second = lookup_coefficients(ternary5_second, GROUP);
+    uint8_t q[GEMV_TABLE / (TABLES * VEC_BYTES) * STEP_COLUMNS + 16];
+    vec *to = table;
 
-    memcpy(q, x->q8 + k, (size_t)n);
-    memset(q + n, 0, 16);
-    prepare_part(table, q, n, ternary5_first);
-    prepare_part((vec *)table + 2, q, n, ternary5_second);
+    lookup_biased(q, x->q8 + k, n);
+    for (int c = 0; c < n; c += STEP_COLUMNS, to += TABLES) {
+        const vec groups = vec_groups(q + c, GROUP, 2 * GROUP);
+        lookup_tables(to, groups, &first, GROUP, BASE);
+        lookup_tables(to + 2, groups, &second, GROUP, BASE);
+    }
 }
 
 struct indices {
