@@ -18,9 +18,11 @@ enum {
     GEMV_GROUP = 4,      /* tokens at most whose sums are in registers at a time */
     GEMV_SUMS = 8,       /* vectors of sums in registers, of 16 or more */
     /* Bytes of prefetch in each stream: docs/formats.md, "Prefetch". */
-    GEMV_AHEAD = 1024,
-    GEMV_AHEAD_FAR = 4096, /* where products take longer: of more tokens, of ternary weights */
-    GEMV_AHEAD_NEAR = 512, /* of gemv_fetch_near */
+    GEMV_AHEAD = 1024,        /* of one token */
+    GEMV_AHEAD_TOKENS = 4096, /* of more, whose products take longer */
+    GEMV_TERNARY_FAR = 6144,  /* of ternary weights, three requests each: gemv_fetch_ternary */
+    GEMV_TERNARY_AGAIN = 3072,
+    GEMV_TERNARY_NEAR = 768,
     /* Bytes of look-up tables at a time, on the stack: most of an L2 cache, because columns in
      * parts break the streams, which costs more than tables beyond the L1 cache. */
     GEMV_TABLE = 256 * 1024,
@@ -34,18 +36,13 @@ static inline void gemv_fetch(const void *line)
     __builtin_prefetch(line, 0, 2);
 }
 
-/* The same into the L1 cache, of a line that has been asked for already, by the hardware or by
- * gemv_fetch: it comes from the L2 cache, mostly. */
-static inline void gemv_fetch_near(const uint8_t *block)
-{
-    __builtin_prefetch(block + GEMV_AHEAD_NEAR, 0, 3);
-}
-
-/* Both, of a ternary format's stream that has come to `block`. */
+/* The same in a ternary format's stream that has come to `block`; again half way, for what the
+ * first request did not get; and what has come to the L2 cache by now goes on to the L1 cache. */
 static inline void gemv_fetch_ternary(const uint8_t *block)
 {
-    gemv_fetch(block + GEMV_AHEAD_FAR);
-    gemv_fetch_near(block);
+    gemv_fetch(block + GEMV_TERNARY_FAR);
+    gemv_fetch(block + GEMV_TERNARY_AGAIN);
+    __builtin_prefetch(block + GEMV_TERNARY_NEAR, 0, 3);
 }
 
 /* sums_n(..., panels, tokens) with these two as constants, so that its sums stay in registers.

@@ -16,7 +16,7 @@ static inline __attribute__((always_inline)) void sums_n(float *v, const uint16_
                                                          const int panels, const int tokens)
 {
     const int chains = COLUMNS > tokens ? COLUMNS / tokens : 1;
-    const size_t ahead = tokens == 1 ? GEMV_AHEAD : GEMV_AHEAD_FAR;
+    const size_t ahead = tokens == 1 ? GEMV_AHEAD : GEMV_AHEAD_TOKENS;
     vecf sum[GEMV_PANELS * VECS][GEMV_GROUP][COLUMNS];
 
 #pragma GCC unroll 4

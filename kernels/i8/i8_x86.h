@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) void sums_n(int32_t *v, const int8_
                                                          const int panels, const int tokens)
 {
     const int chains = tokens == 1 ? CHAINS : 1;
-    const size_t ahead = tokens == 1 ? GEMV_AHEAD : GEMV_AHEAD_FAR;
+    const size_t ahead = tokens == 1 ? GEMV_AHEAD : GEMV_AHEAD_TOKENS;
     vec sum[GEMV_PANELS * VECS][GEMV_GROUP][CHAINS];
 
 #pragma GCC unroll 4

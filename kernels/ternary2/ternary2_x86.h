@@ -59,16 +59,6 @@ static inline vec add_part(vec a, vec b)
 }
 #endif
 
-/* The line that comes in a while: near where a block takes the least instructions, so that the
- * hardware's own prefetchers, which run further ahead, are left to themselves. */
-static inline void fetch(const uint8_t *w)
-{
-    if (CHAINS == 4)
-        gemv_fetch_near(w);
-    else
-        gemv_fetch_ternary(w);
-}
-
 /* A block's 16 columns of panels * VECS vectors, onto a token's sums: two groups of columns first,
  * then the other two, so that all sums and operands fit in 16 registers. */
 static inline __attribute__((always_inline)) void
@@ -83,7 +73,7 @@ block_1(vec sum[][CHAINS], const uint8_t *w, size_t stride, const int8_t *x, con
             const uint8_t *wp = w + (size_t)(j / VECS) * stride + j % VECS * VEC_BYTES;
             vec *to = sum[j];
             if (!i && j % VECS == 0)
-                fetch(wp);
+                gemv_fetch_ternary(wp);
             const vec block = i < CHAINS ? vec_load(wp) : vec_right16(vec_load(wp), 4);
             const int a = i % CHAINS, b = (i + 1) % CHAINS;
             to[a] = dot(to[a], vec_and(block, vec_all8(3 << 2 * a)), x0);
@@ -126,7 +116,7 @@ static inline __attribute__((always_inline)) void block_n(vec part[][GEMV_GROUP]
 {
 #pragma GCC unroll 2
     for (int p = 0; p < panels; p++)
-        gemv_fetch(w + (size_t)p * stride + GEMV_AHEAD_FAR);
+        gemv_fetch_ternary(w + (size_t)p * stride);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         vec xs[GEMV_GROUP];
