@@ -31,27 +31,27 @@ struct lookup_format {
 typedef void lookup_block_fn(vec *lo, vec *hi, const uint8_t *w, size_t stride, const vec *table,
                              const int panels);
 
-/* What makes tables of a group's activations: the coefficients of two columns side by side, of
- * entries 0 to 7 and of 8 to 15, in every lane; and what their products are too high by, since a
- * byte of activations is an unsigned factor, 128 too high. */
+/* What makes tables of a group's activations, in every lane, of entries 0 to 7 and of 8 to 15: the
+ * coefficients of two columns side by side; and where their sums begin, below 0 by what they get
+ * too much, since an activation as an unsigned factor is 128 too high. */
 enum { LOOKUP_PAIRS = 3, LOOKUP_BIAS = 128 };
 struct lookup_coefficients {
-    vec pair[LOOKUP_PAIRS][2], bias[2];
+    vec pair[LOOKUP_PAIRS][2], start[2];
 };
 
 static inline struct lookup_coefficients lookup_coefficients(const int8_t entries[][16], int group)
 {
     struct lookup_coefficients to;
 
-    to.bias[0] = to.bias[1] = vec_zero();
+    to.start[0] = to.start[1] = vec_zero();
     for (int i = 0; i < group; i += 2) {
         const vec a = vec_lanes(entries[i]);
         const vec b = i + 1 < group ? vec_lanes(entries[i + 1]) : vec_zero();
         to.pair[i / 2][0] = vec_low8(a, b);
         to.pair[i / 2][1] = vec_high8(a, b);
         for (int h = 0; h < 2; h++)
-            to.bias[h] =
-                vec_sub16(to.bias[h], vec_pairs8(vec_all8(LOOKUP_BIAS), to.pair[i / 2][h]));
+            to.start[h] =
+                vec_sub16(to.start[h], vec_pairs8(vec_all8(LOOKUP_BIAS), to.pair[i / 2][h]));
     }
     return to;
 }
@@ -74,7 +74,7 @@ static inline void lookup_tables(vec *to, vec x, const struct lookup_coefficient
     vec lo[2], hi[2];
 
     for (int h = 0; h < 2; h++) {
-        vec t = c->bias[h];
+        vec t = c->start[h];
         for (int i = 0; i < (group + 1) / 2; i++) {
             const vec pair = vec_lookup8(x, vec_all16(0x0100 + 0x0202 * i));
             t = vec_add16(t, vec_pairs8(pair, c->pair[i][h]));
