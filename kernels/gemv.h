@@ -36,8 +36,8 @@ static inline void gemv_fetch(const void *line)
     __builtin_prefetch(line, 0, 2);
 }
 
-/* The same in a ternary format's stream that has come to `block`; again half way, for what the
- * first request did not get; and what has come to the L2 cache by now goes on to the L1 cache. */
+/* The same in a ternary format's stream that has come to `block`; again half way, which is faster
+ * than once; and what has come to the L2 cache by now goes on to the L1 cache. */
 static inline void gemv_fetch_ternary(const uint8_t *block)
 {
     gemv_fetch(block + GEMV_TERNARY_FAR);

@@ -34,7 +34,7 @@ typedef void lookup_block_fn(vec *lo, vec *hi, const uint8_t *w, size_t stride, 
 /* What makes tables of a group's activations, in every lane, of entries 0 to 7 and of 8 to 15: the
  * coefficients of two columns side by side; and where their sums begin, below 0 by what they get
  * too much, since an activation as an unsigned factor is 128 too high. */
-enum { LOOKUP_PAIRS = 3, LOOKUP_BIAS = 128 };
+enum { LOOKUP_PAIRS = 3 /* of columns of a group, at most */, LOOKUP_BIAS = 128 };
 struct lookup_coefficients {
     vec pair[LOOKUP_PAIRS][2], start[2];
 };
