@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/gemm.h"
 #include "kernels/pages.h"
 #include "kernels/split.h"
 
@@ -152,7 +153,9 @@ int slot_open(struct slot *s, struct run *run, struct dims d, int batch_max)
     s->copies = calloc((size_t)s->count, sizeof *s->copies);
     s->row_scale = malloc((size_t)d.rows * sizeof(float));
     s->y = malloc((size_t)d.rows * (size_t)batch_max * sizeof(float));
-    if (!s->data || !s->copies || !s->row_scale || !s->y)
+    s->packed_bytes = gemm_share_bytes(d.cols, batch_max);
+    s->packed = pages_alloc(s->packed_bytes);
+    if (!s->data || !s->copies || !s->row_scale || !s->y || !s->packed)
         return -ENOMEM;
     if (s->outliers && make_outliers(s, run->config->seed))
         return -ENOMEM;
@@ -184,25 +187,28 @@ void slot_close(struct slot *s)
     free(s->copies);
     free(s->row_scale);
     free(s->y);
+    pages_free(s->packed, s->packed_bytes);
     s->data = NULL;
     s->copies = NULL;
     s->row_scale = s->y = NULL;
+    s->packed = NULL;
 }
 
 /* ---- calls ---- */
 
 struct call {
-    const struct slot_calls *calls;
+    const struct slot *slot;
     const struct wmat *w;
+    struct acts x;
 };
 
 static void call_part(void *arg, int item, struct range rows)
 {
     const struct call *call = arg;
-    const struct slot *s = call->calls->slot;
+    const struct slot *s = call->slot;
 
     (void)item; /* the only one */
-    kernel_run(s->kernel, s->y, call->w->rows, call->w, call->calls->acts, rows.first, rows.last);
+    kernel_run(s->kernel, s->y, call->w->rows, call->w, &call->x, rows.first, rows.last);
 }
 
 static int run_calls(void *arg)
@@ -215,7 +221,9 @@ static int run_calls(void *arg)
 
     threads_use(s->run->pool, c->threads);
     for (int i = 0; i < c->calls; i++) {
-        struct call call = { c, &s->copies[turn->next] };
+        struct call call = { s, &s->copies[turn->next], *c->acts };
+        if (call.x.count > 1)
+            call.x = gemm_share(c->acts, s->packed, s->dims.cols);
         turn->next = (turn->next + 1) % turn->count;
         split_run(s->run->pool, &split, call_part, &call);
     }

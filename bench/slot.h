@@ -24,7 +24,9 @@ struct slot {
     char *data;
     size_t bytes; /* of all copies */
     float *row_scale;
-    float *y;                 /* (batch_max, rows) */
+    float *y;     /* (batch_max, rows) */
+    void *packed; /* a call's activations (gemm_share), of batch_max tokens */
+    size_t packed_bytes;
     struct outlier *restored; /* (outliers) */
     double zero_share;        /* of the weights, counted */
     struct reading huge_share;

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "kernels/act/act.h"
+#include "kernels/gemm.h"
 
-enum { ROWS = 3 * PANEL_ROWS, TOKENS = 7 };
+/* Tokens for the two ways of a GEMM: streams, and tiles. */
+enum { ROWS = 3 * PANEL_ROWS, FEW = GEMV_TOKENS - 1, TOKENS = GEMV_TOKENS + 5 };
 
 int verify_acts(struct verify_acts *x, int count, int cols, uint64_t seed)
 {
@@ -35,45 +37,68 @@ int verify_acts(struct verify_acts *x, int count, int cols, uint64_t seed)
     return 0;
 }
 
-/* Rows [first, last) of one token by GEMV, and of all tokens by GEMM. */
-static int verify_rows(const struct family *f, const struct kernel *kernel, const struct wmat *w,
-                       const struct acts *x, float *y, int first, int last, char *why, size_t size)
+struct check {
+    const struct family *family;
+    const struct kernel *kernel;
+    const struct wmat *w;
+    struct acts x;
+    void *shared; /* of gemm_share_bytes */
+    float *y;
+};
+
+/* Rows [first, last) of the first `count` tokens at once; looks at the first and at the last. */
+static int verify_tokens(const struct check *c, int count, int first, int last, char *why,
+                         size_t size)
 {
-    struct acts one = *x;
+    const struct wmat *w = c->w;
+    struct acts x = c->x;
     char detail[160];
 
-    one.count = 1;
-    kernel_run(kernel, y, w->rows, w, &one, first, last);
-    int error = kernel_verify(f, w, x, 0, y, first, last, detail, sizeof detail);
-    const char *op = "gemv";
-    if (!error) {
-        op = "gemm";
-        kernel_run(kernel, y, w->rows, w, x, first, last);
-        for (int t = 0; t < TOKENS && !error; t += TOKENS - 1)
-            error = kernel_verify(f, w, x, t, y + (size_t)t * (size_t)w->rows, first, last, detail,
-                                  sizeof detail);
-    }
+    x.count = count;
+    x = gemm_share(&x, c->shared, w->cols);
+    kernel_run(c->kernel, c->y, w->rows, w, &x, first, last);
+    int error = kernel_verify(c->family, w, &x, 0, c->y, first, last, detail, sizeof detail);
+    if (!error)
+        error =
+            kernel_verify(c->family, w, &x, count - 1, c->y + (size_t)(count - 1) * (size_t)w->rows,
+                          first, last, detail, sizeof detail);
     if (error)
-        snprintf(why, size, "%s %s %s, %d x %d: %s", f->name, kernel->isa, op, w->rows, w->cols,
-                 detail);
+        snprintf(why, size, "%s %s %s, %d x %d: %s", c->family->name, c->kernel->isa,
+                 count == 1 ? "gemv" : "gemm", w->rows, w->cols, detail);
+    return error;
+}
+
+/* By GEMV, and by GEMM in both of its ways. */
+static int verify_rows(const struct check *c, int first, int last, char *why, size_t size)
+{
+    int error = verify_tokens(c, 1, first, last, why, size);
+
+    if (!error)
+        error = verify_tokens(c, FEW, first, last, why, size);
+    if (!error)
+        error = verify_tokens(c, TOKENS, first, last, why, size);
     return error;
 }
 
 int verify_matrix(const struct family *f, const struct kernel *kernel, const struct wmat *w,
                   uint64_t seed, char *why, size_t why_size)
 {
+    struct check c = { .family = f, .kernel = kernel, .w = w };
     struct verify_acts x = { .memory = NULL };
-    float *y = malloc((size_t)w->rows * TOKENS * sizeof *y);
     const int last = w->rows < ROWS ? w->rows : ROWS;
-    int error = y ? verify_acts(&x, TOKENS, w->cols, seed) : -ENOMEM;
 
+    c.y = malloc((size_t)w->rows * TOKENS * sizeof *c.y);
+    c.shared = aligned_alloc(64, gemm_share_bytes(w->cols, TOKENS));
+    int error = c.y && c.shared ? verify_acts(&x, TOKENS, w->cols, seed) : -ENOMEM;
     if (error)
         snprintf(why, why_size, "no memory to check %d x %d", w->rows, w->cols);
+    c.x = x.acts;
     if (!error)
-        error = verify_rows(f, kernel, w, &x.acts, y, 0, last, why, why_size);
+        error = verify_rows(&c, 0, last, why, why_size);
     if (!error)
-        error = verify_rows(f, kernel, w, &x.acts, y, w->rows - last, w->rows, why, why_size);
+        error = verify_rows(&c, w->rows - last, w->rows, why, why_size);
     free(x.memory);
-    free(y);
+    free(c.shared);
+    free(c.y);
     return error;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernels/gemm.h"
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include "kernels/panel.h"
 
@@ -307,27 +309,94 @@ static void pack_ordered(char *to, const struct gemm_ops *ops, struct source x, 
     }
 }
 
-static void pack_part(const struct call *call, const struct part *part, char *packed)
+/* The i-th of the part's tiles. */
+static void pack_tile(const struct call *call, const struct part *part, int i, char *packed)
 {
     const struct gemm_ops *ops = call->ops;
     const size_t size = size_of_x(ops), row = (size_t)call->x->stride * size;
     const char *x =
         ops->family->act == ACT_F32 ? (const char *)call->x->f32 : (const char *)call->x->q8;
-    const int tiles = tiles_of(call, part->tokens);
+    const int tiles = tiles_of(call, part->tokens), begin = tile_begin(part->tokens, tiles, i);
+    const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
+    const struct source from = { x + (size_t)(part->token + begin) * row + (size_t)part->k * size,
+                                 row };
+    char *to = packed + (size_t)begin * packed_x(ops, part->n);
+
+    if (ops->order)
+        pack_ordered(to, ops, from, tokens, part->n);
+    else
+        pack_source(to, ops, from, tokens, part->n);
+}
+
+/* ---- activations that threads share ---- */
+
+/* Of a tile of tokens and a block of columns. */
+enum state { NOT_PACKED, BEING_PACKED, PACKED };
+typedef _Atomic unsigned char tile_state;
+
+/* No family's blocks of columns are narrower. */
+enum { LEAST_COLS = 16 };
+
+/* States of a token that is a tile's first: of each block of columns that may be. */
+static size_t states_of(int cols)
+{
+    return (size_t)cols / LEAST_COLS + 1;
+}
+
+/* States come before what they are of. */
+static size_t state_bytes(int cols, int tokens)
+{
+    const size_t bytes = (size_t)tokens * states_of(cols) * sizeof(tile_state);
+
+    return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+size_t gemm_share_bytes(int cols, int tokens)
+{
+    const size_t row = (size_t)padded_cols(cols) * sizeof(float); /* the widest that they become */
+
+    return state_bytes(cols, tokens) +
+           (size_t)tokens * ((row + GEMM_ROW - 1) / GEMM_ROW * GEMM_ROW);
+}
+
+struct acts gemm_share(const struct acts *x, void *memory, int cols)
+{
+    struct acts shared = *x;
+
+    memset(memory, NOT_PACKED, state_bytes(cols, x->count));
+    shared.shared = memory;
+    return shared;
+}
+
+/* The part's activations, packed by this thread and by others that need them. A tile that another
+ * one is at takes it some microseconds. */
+static const char *pack_shared(const struct call *call, const struct part *part)
+{
+    const int tiles = tiles_of(call, part->tokens), cols = call->w->cols;
+    const size_t apart = states_of(cols);
+    tile_state *states = (tile_state *)call->x->shared + (size_t)part->token * apart +
+                         (size_t)(part->k / LEAST_COLS);
+    char *packed = (char *)call->x->shared + state_bytes(cols, call->x->count) +
+                   (size_t)part->token * packed_x(call->ops, call->cols) +
+                   (size_t)part->tokens * call->ops->x_size * (size_t)part->k;
 
     for (int i = 0; i < tiles; i++) {
-        const int begin = tile_begin(part->tokens, tiles, i);
-        const int tokens = tile_begin(part->tokens, tiles, i + 1) - begin;
-        const struct source from = {
-            x + (size_t)(part->token + begin) * row + (size_t)part->k * size, row
-        };
-        char *to = packed + (size_t)begin * packed_x(ops, part->n);
-        if (ops->order)
-            pack_ordered(to, ops, from, tokens, part->n);
-        else
-            pack_source(to, ops, from, tokens, part->n);
+        tile_state *state = states + (size_t)tile_begin(part->tokens, tiles, i) * apart;
+        unsigned char was = NOT_PACKED;
+        if (!atomic_compare_exchange_strong(state, &was, BEING_PACKED))
+            continue;
+        pack_tile(call, part, i, packed);
+        atomic_store_explicit(state, PACKED, memory_order_release);
     }
+    for (int i = 0; i < tiles; i++) {
+        tile_state *state = states + (size_t)tile_begin(part->tokens, tiles, i) * apart;
+        while (atomic_load_explicit(state, memory_order_acquire) != PACKED)
+            sched_yield();
+    }
+    return packed;
 }
+
+/* ---- the loops ---- */
 
 /* Asks for the i-th of `parts` parts of `bytes` bytes. */
 static void fetch(const char *from, size_t bytes, int i, int parts)
@@ -393,7 +462,7 @@ void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wm
                                .cols = cols,
                                .block = blocks_of(ops, cols, x->count),
                                .panel_bytes = panel_bytes(ops->family, w->cols) };
-    _Alignas(CACHE_LINE) char packed[GEMM_X_BYTES];
+    _Alignas(CACHE_LINE) char own[GEMM_X_BYTES];
 
     if (first >= last)
         return;
@@ -403,13 +472,16 @@ void gemm_blocked(const struct gemm_ops *ops, float *y, int ldy, const struct wm
     }
     for (int token = 0; token < x->count; token += call.block.tokens)
         for (int k = 0; k < cols; k += call.block.cols) {
-            const struct part part = { .token = token,
-                                       .tokens = least((size_t)(x->count - token),
-                                                       (size_t)call.block.tokens),
-                                       .k = k,
-                                       .n = least((size_t)(cols - k), (size_t)call.block.cols),
-                                       .packed = packed };
-            pack_part(&call, &part, packed);
+            struct part part = { .token = token,
+                                 .tokens =
+                                     least((size_t)(x->count - token), (size_t)call.block.tokens),
+                                 .k = k,
+                                 .n = least((size_t)(cols - k), (size_t)call.block.cols),
+                                 .packed = own };
+            if (x->shared)
+                part.packed = pack_shared(&call, &part);
+            for (int i = 0; !x->shared && i < tiles_of(&call, part.tokens); i++)
+                pack_tile(&call, &part, i, own);
             all_panels(&call, &part);
         }
     if (ops->end)

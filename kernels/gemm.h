@@ -3,7 +3,7 @@
  * The loops around a GEMM's register tile, once for every family and instruction set:
  *
  *     for each block of tokens
- *         for each block of columns: pack x          (the block of x stays in the L2 cache)
+ *         for each block of columns: pack x, unless done   (the block of x stays in the L2 cache)
  *             for each panel, and each step of its columns: unpack w     (stays in the L1 cache)
  *                 for each tile of tokens: c += tile   (what is next of w is fetched meanwhile)
  *
@@ -19,7 +19,7 @@
 enum {
     GEMM_TOKENS_MAX = 32,         /* of a register tile */
     GEMM_W_BYTES = 32 * 1024,     /* of an unpacked panel's block at most, on the stack */
-    GEMM_X_BYTES = 512 * 1024,    /* of packed activations at most, on the stack */
+    GEMM_X_BYTES = 512 * 1024,    /* of a block of packed activations at most */
     GEMM_WORD = sizeof(uint32_t), /* packed activations: 1 f32, 2 int16 or 4 int8, or ... */
     GEMM_ROW = 64,                /* ... 64 int8: a row of AMX's tiles */
     GEMM_ORDER = 960,             /* columns put in order at a time: a multiple of all blocks' */
@@ -49,6 +49,14 @@ struct gemm_ops {
 /* Sizes of a core's caches that the blocks are cut for, in bytes; 0: unknown, stays as it is. Set
  * by threads_open, before any GEMM. Blocks stay within GEMM_W_BYTES and GEMM_X_BYTES. */
 void gemm_caches(size_t l1d, size_t l2);
+
+/* Activations are packed once for all threads, all parts of the rows and all matrices that read
+ * them, if they are shared: by whoever comes to them first. gemm_share is x with `memory`, which
+ * the caller owns, of gemm_share_bytes(cols, x->count), aligned to 64 bytes. It is called before
+ * each set of products by one kernel of matrices with `cols` columns, while no thread works on the
+ * one before. */
+size_t gemm_share_bytes(int cols, int tokens);
+struct acts gemm_share(const struct acts *x, void *memory, int cols);
 
 /* tile_n with `tokens` as a constant, so that its sums stay in registers. */
 #define GEMM_TILE_6(tile_n, tokens, ...)                                                           \

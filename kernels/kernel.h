@@ -46,9 +46,11 @@ struct acts {
     const float *scale; /* (count): x = q8 * scale */
     const int32_t *sum; /* (count): sum of a token's q8 */
     int count, stride;
+    void *shared; /* where a GEMM's threads pack them, once for all: gemm_share; NULL: each call
+                   * packs them for itself */
 };
 
-/* The same activations without the tokens before `token`. */
+/* The same activations, not shared, without the tokens before `token`. */
 struct acts acts_from(const struct acts *x, int token);
 
 /* GEMV: the first token of x only; y is (rows). */
@@ -119,8 +121,8 @@ size_t panel_bytes(const struct family *f, int cols);            /* one panel */
 size_t packed_bytes(const struct family *f, int rows, int cols); /* the data of a whole matrix */
 
 /* Panels that a thread should take at a time at least, of a product with `tokens` tokens: with
- * fewer, what a call does before its first row (packing x, filling tables, beginning to stream)
- * costs more than is gained by threads that end together. */
+ * fewer, what a call does before its first row (filling tables, beginning to stream, fetching what
+ * another thread has packed) costs more than is gained by threads that end together. */
 int kernel_part(const struct family *f, int cols, int tokens);
 
 extern const struct family f16, i8, ternary2, ternary5, lut;

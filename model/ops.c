@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
+#include "kernels/gemm.h"
 #include "kernels/split.h"
 #include "model/scratch.h"
 
@@ -114,13 +115,14 @@ void ops_linear(struct session *s, enum part part, const struct product *product
 {
     const struct model *m = s->model;
     const struct family *family = part == PART_HEAD ? m->head_family : m->family;
-    struct linear_job job = { s, part == PART_HEAD ? m->head_kernel : m->kernel, products, x };
+    const int cols = products->w->cols;
+    const struct acts input = x->count == 1 ? *x : gemm_share(x, s->scratch->shared, cols);
+    struct linear_job job = { s, part == PART_HEAD ? m->head_kernel : m->kernel, products, &input };
     int rows[PRODUCTS_MAX];
 
     for (int i = 0; i < count; i++)
         rows[i] = products[i].w->rows;
-    const struct split split = { rows, count, PANEL_ROWS,
-                                 kernel_part(family, products->w->cols, x->count) };
+    const struct split split = { rows, count, PANEL_ROWS, kernel_part(family, cols, x->count) };
     split_run(s->pool, &split, linear_part, &job);
     ops_lap(s, part);
 }

@@ -29,6 +29,7 @@ struct scratch {
     int8_t *q8;               /* (tokens, widest): quantised activations */
     float *scale;             /* (tokens) */
     int32_t *sum;             /* (tokens) */
+    void *shared;             /* a linear layer's input, packed (gemm_share) */
     int *position;            /* (tokens): of each token in its sequence */
     int *next;                /* (sequences): lengths while a pass is under way */
     int *last;                /* (sequences): a sequence's last token in the batch, or -1 */

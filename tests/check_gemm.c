@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every GEMM kernel against its family's C kernel, as check_gemv.c does for one token. */
+ * Every GEMM kernel against its family's C kernel, as check_gemv.c does for one token; and with
+ * activations that its calls share. */
+#include "kernels/gemm.h"
 #include "tests/check_linear.h"
 
 static const struct {
@@ -13,6 +15,7 @@ static const int batches[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 33, 64 };
  * up to the second random and the largest numbers. */
 static const long WORK_LITTLE = 200000, WORK_MAX = 4000000;
 static const long WORK_BRIEF = 800000; /* of floats with --brief, in place of WORK_MAX */
+enum { SMALL_CACHE = 16 * 1024 };
 
 struct job {
     const struct suspect *suspect;
@@ -55,10 +58,17 @@ static void try_batch(const struct suspect *s, const struct matrix *m, enum weig
     float *want = check_alloc((size_t)count * (size_t)rows * sizeof *want);
     const double *bound = linear_bound(m, &x);
     const struct job job = { .suspect = s, .m = m, .x = &x, .ldy = ldy };
+    void *memory = check_alloc(gemm_share_bytes(m->w.cols, count));
+    const struct acts shared = gemm_share(&x, memory, m->w.cols);
+    const struct job sharing = { .suspect = s, .m = m, .x = &shared, .ldy = ldy };
 
     kernel_pick(s->family, 0)->gemm(want, rows, &m->w, &x, 0, rows);
     try_range(&job, want, bound, 0, rows);
-    try_range(&job, want, bound, first, last);
+    check_context("%dx%d, weights %s, inputs %s and on, %d tokens, ldy %d, rows [%d, %d), shared",
+                  rows, m->w.cols, weights_names[weights], inputs_names[inputs], count, ldy, first,
+                  last);
+    try_range(&sharing, want, bound, first, last);
+    try_range(&sharing, want, bound, 0, rows);
     check_release(mark);
 }
 
@@ -91,6 +101,10 @@ void check_gemm_body(const void *suspect)
 {
     const struct suspect *s = suspect;
 
+    gemm_caches(SMALL_CACHE, SMALL_CACHE); /* many blocks of tokens and of columns */
+    try_shape(s, 48, 1000);
+    try_shape(s, 17, 3000);
+    gemm_caches(32 * 1024, 512 * 1024);
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
         for (size_t r = 0; r < sizeof row_counts / sizeof *row_counts; r++)
             if (row_counts[r] <= columns[c].rows_max)

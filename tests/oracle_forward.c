@@ -258,11 +258,11 @@ static void threads(const void *subject)
     check_equal(want, got, NULL, (size_t)(TOKENS * s->shape->vocab));
 }
 
-/* Of matrices so tall that threads take parts of each other's rows, each time others. Two
- * sequences: more tokens than a GEMV's streams take. */
+/* Of matrices so tall that threads take parts of each other's rows, each time others. Six
+ * sequences: more tokens than a GEMV's streams take, in tiles that threads pack for each other. */
 static void threads_in_parts(const void *subject)
 {
-    enum { ROUNDS = 8, SESSIONS = 2 };
+    enum { ROUNDS = 8, SESSIONS = 6 };
     const struct subject *s = subject;
     struct model *m = build(s, NULL, s->shape->layers, one_thread);
     struct session *one = open_session(s, m, one_thread, SESSIONS);

@@ -14,6 +14,7 @@
 #include "bench/paper_data.h"
 #include "bench/verify.h"
 #include "kernels/cpu.h"
+#include "kernels/gemv.h"
 
 enum { ROWS = 100, COLS = 52 };
 
@@ -33,6 +34,19 @@ static void wrong_gemm(float *y, int ldy, const struct wmat *w, const struct act
     right->gemm(y, ldy, w, x, first, last);
     if (last == w->rows)
         y[(size_t)(x->count - 1) * (size_t)ldy + (size_t)last - 1] = NAN;
+}
+
+/* The same only where GEMM is done by streams, or only by tiles. */
+static void wrong_streams(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                          int last)
+{
+    (x->count <= GEMV_TOKENS ? wrong_gemm : right->gemm)(y, ldy, w, x, first, last);
+}
+
+static void wrong_tiles(float *y, int ldy, const struct wmat *w, const struct acts *x, int first,
+                        int last)
+{
+    (x->count > GEMV_TOKENS ? wrong_gemm : right->gemm)(y, ldy, w, x, first, last);
 }
 
 /* Random weights of a family, packed; the caller frees data. */
@@ -73,14 +87,17 @@ static void wrong_kernels_are_named(void **state)
         const struct wmat w = random_matrix(f, row_scale);
         right = kernel_pick(f, cpu_detect());
         const struct kernel bad_gemv = { right->isa, 0, wrong_gemv, right->gemm };
-        const struct kernel bad_gemm = { right->isa, 0, right->gemv, wrong_gemm };
+        gemm_fn *const bad_gemm[] = { wrong_streams, wrong_tiles };
 
         assert_int_equal(verify_matrix(f, right, &w, 1, why, sizeof why), 0);
         assert_int_equal(verify_matrix(f, &bad_gemv, &w, 1, why, sizeof why), -EILSEQ);
         assert_non_null(strstr(why, "gemv"));
         assert_non_null(strstr(why, "row 99"));
-        assert_int_equal(verify_matrix(f, &bad_gemm, &w, 1, why, sizeof why), -EILSEQ);
-        assert_non_null(strstr(why, "gemm"));
+        for (size_t b = 0; b < sizeof bad_gemm / sizeof *bad_gemm; b++) {
+            const struct kernel bad = { right->isa, 0, right->gemv, bad_gemm[b] };
+            assert_int_equal(verify_matrix(f, &bad, &w, 1, why, sizeof why), -EILSEQ);
+            assert_non_null(strstr(why, "gemm"));
+        }
         free((void *)(uintptr_t)w.data);
     }
 }
