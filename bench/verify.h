@@ -17,8 +17,8 @@ struct verify_acts {
 };
 int verify_acts(struct verify_acts *x, int count, int cols, uint64_t seed);
 
-/* GEMV, and GEMM of few tokens and of more than streams take, of the first and the last rows of w, against the C kernel.
- * 0; -EILSEQ with a sentence in why; -ENOMEM. */
+/* GEMV, and GEMM of few tokens and of more than streams take, of the first and the last rows of w,
+ * against the C kernel. 0; -EILSEQ with a sentence in why; -ENOMEM. */
 int verify_matrix(const struct family *f, const struct kernel *kernel, const struct wmat *w,
                   uint64_t seed, char *why, size_t why_size);
 
