@@ -430,6 +430,7 @@ static void test_slow_to_read(void **state)
     (void)state;
     read_ns = 3000000;
     rules.window_periods = 0;
+    rules.guard_share = INFINITY; /* it may come to read in between */
     open_model(&rules, channels, 1);
     assert_true(energy_route_cost_ns(energy, 0) >= 6000000);
     assert_true(energy_window_ns(energy) >= 200 * energy_route_cost_ns(energy, 0));
