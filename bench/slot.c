@@ -221,9 +221,8 @@ static int run_calls(void *arg)
 
     threads_use(s->run->pool, c->threads);
     for (int i = 0; i < c->calls; i++) {
-        struct call call = { s, &s->copies[turn->next], *c->acts };
-        if (call.x.count > 1)
-            call.x = gemm_share(c->acts, s->packed, s->dims.cols);
+        struct call call = { s, &s->copies[turn->next],
+                             gemm_share(c->acts, s->packed, s->dims.cols) };
         turn->next = (turn->next + 1) % turn->count;
         split_run(s->run->pool, &split, call_part, &call);
     }

@@ -53,15 +53,14 @@ static int verify_tokens(const struct check *c, int count, int first, int last, 
     const struct wmat *w = c->w;
     struct acts x = c->x;
     char detail[160];
+    int error = 0;
 
     x.count = count;
     x = gemm_share(&x, c->shared, w->cols);
     kernel_run(c->kernel, c->y, w->rows, w, &x, first, last);
-    int error = kernel_verify(c->family, w, &x, 0, c->y, first, last, detail, sizeof detail);
-    if (!error)
-        error =
-            kernel_verify(c->family, w, &x, count - 1, c->y + (size_t)(count - 1) * (size_t)w->rows,
-                          first, last, detail, sizeof detail);
+    for (int t = 0; t < count && !error; t += count > 1 ? count - 1 : 1)
+        error = kernel_verify(c->family, w, &x, t, c->y + (size_t)t * (size_t)w->rows, first, last,
+                              detail, sizeof detail);
     if (error)
         snprintf(why, size, "%s %s %s, %d x %d: %s", c->family->name, c->kernel->isa,
                  count == 1 ? "gemv" : "gemm", w->rows, w->cols, detail);

@@ -144,8 +144,8 @@ static void pack_tile(const struct call *call, int i, char *packed)
     const size_t size = size_of_x(ops), row = (size_t)call->x->stride * size;
     const char *x =
         ops->family->act == ACT_F32 ? (const char *)call->x->f32 : (const char *)call->x->q8;
-    const int tiles = gemm_tiles(call->ops, part->tokens),
-              begin = gemm_tile_begin(part->tokens, tiles, i);
+    const int tiles = gemm_tiles(ops, part->tokens);
+    const int begin = gemm_tile_begin(part->tokens, tiles, i);
     const int tokens = gemm_tile_begin(part->tokens, tiles, i + 1) - begin;
     const struct source from = { x + (size_t)(part->token + begin) * row + (size_t)part->k * size,
                                  row };
@@ -163,13 +163,10 @@ static void pack_tile(const struct call *call, int i, char *packed)
 enum state { NOT_PACKED, BEING_PACKED, PACKED };
 typedef _Atomic unsigned char tile_state;
 
-/* No family's blocks of columns are narrower. */
-enum { LEAST_COLS = 16 };
-
 /* States of a token that is a tile's first: of each block of columns that may be. */
 static size_t states_of(int cols)
 {
-    return (size_t)cols / LEAST_COLS + 1;
+    return (size_t)cols / BLOCK_COLS_LEAST + 1;
 }
 
 /* States come before what they are of. */
@@ -204,7 +201,7 @@ static tile_state *state_of(const struct call *call, int i)
     const int begin = gemm_tile_begin(part->tokens, gemm_tiles(call->ops, part->tokens), i);
 
     return (tile_state *)call->x->shared + (size_t)(part->token + begin) * states_of(call->cols) +
-           (size_t)(part->k / LEAST_COLS);
+           (size_t)(part->k / BLOCK_COLS_LEAST);
 }
 
 /* Packed by this thread and by others that need them, too. A tile that another one is at takes it

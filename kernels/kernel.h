@@ -19,7 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PANEL_ROWS = 16, ACT_BLOCK = 240 /* a multiple of every family's block_cols */ };
+enum {
+    PANEL_ROWS = 16,
+    ACT_BLOCK = 240,      /* a multiple of every family's block_cols */
+    BLOCK_COLS_LEAST = 16 /* of any family */
+};
 
 /* A weight that its format cannot hold: delta is what the weight is more than that (Super Weight,
  * arXiv 2411.07191, restores FP16 scalars so). */

@@ -116,7 +116,7 @@ void ops_linear(struct session *s, enum part part, const struct product *product
     const struct model *m = s->model;
     const struct family *family = part == PART_HEAD ? m->head_family : m->family;
     const int cols = products->w->cols;
-    const struct acts input = x->count == 1 ? *x : gemm_share(x, s->scratch->shared, cols);
+    const struct acts input = gemm_share(x, s->scratch->shared, cols);
     struct linear_job job = { s, part == PART_HEAD ? m->head_kernel : m->kernel, products, &input };
     int rows[PRODUCTS_MAX];
 

@@ -73,7 +73,7 @@ static void carve_scratch(struct arena *a, const struct shape *s, const struct s
     c->q8 = arena_take(a, tokens * (size_t)widest * sizeof(int8_t));
     c->scale = arena_take(a, tokens * sizeof(float));
     c->sum = arena_take(a, tokens * sizeof(int32_t));
-    c->shared = arena_take(a, tokens == 1 ? 0 : gemm_share_bytes(widest, plan->max_tokens));
+    c->shared = arena_take(a, gemm_share_bytes(widest, plan->max_tokens));
     c->position = arena_take(a, tokens * sizeof(int));
     c->next = arena_take(a, sequences * sizeof(int));
     c->last = arena_take(a, sequences * sizeof(int));

@@ -52,23 +52,22 @@ static void try_batch(const struct suspect *s, const struct matrix *m, enum weig
     const int a = check_below(rows + 1), b = check_below(rows + 1);
     const int first = a < b ? a : b, last = a < b ? b : a;
 
-    check_context("%dx%d, weights %s, inputs %s and on, %d tokens, ldy %d, rows [%d, %d)", rows,
-                  m->w.cols, weights_names[weights], inputs_names[inputs], count, ldy, first, last);
     const struct acts x = inputs_make(m->family, m->w.cols, count, inputs);
     float *want = check_alloc((size_t)count * (size_t)rows * sizeof *want);
     const double *bound = linear_bound(m, &x);
-    const struct job job = { .suspect = s, .m = m, .x = &x, .ldy = ldy };
     void *memory = check_alloc(gemm_share_bytes(m->w.cols, count));
     const struct acts shared = gemm_share(&x, memory, m->w.cols);
-    const struct job sharing = { .suspect = s, .m = m, .x = &shared, .ldy = ldy };
+    const struct job jobs[] = { { s, m, &x, ldy }, { s, m, &shared, ldy } };
 
     kernel_pick(s->family, 0)->gemm(want, rows, &m->w, &x, 0, rows);
-    try_range(&job, want, bound, 0, rows);
-    check_context("%dx%d, weights %s, inputs %s and on, %d tokens, ldy %d, rows [%d, %d), shared",
-                  rows, m->w.cols, weights_names[weights], inputs_names[inputs], count, ldy, first,
-                  last);
-    try_range(&sharing, want, bound, first, last);
-    try_range(&sharing, want, bound, 0, rows);
+    for (int i = 0; i < 2; i++) {
+        const struct job *job = &jobs[i];
+        check_context("%dx%d, weights %s, inputs %s and on, %d tokens, %s, ldy %d, rows [%d, %d)",
+                      rows, m->w.cols, weights_names[weights], inputs_names[inputs], count,
+                      job->x->shared ? "shared" : "a call's own", ldy, first, last);
+        try_range(job, want, bound, first, last);
+        try_range(job, want, bound, 0, rows);
+    }
     check_release(mark);
 }
 

@@ -69,6 +69,7 @@ static void sizes(const void *arg)
             const double bytes = (double)packed_bytes(f, rows, cols);
             check_that(packed_cols(f, cols) >= cols && packed_cols(f, cols) % f->block_cols == 0);
             check_that(padded_cols(cols) >= packed_cols(f, cols) && ACT_BLOCK % f->block_cols == 0);
+            check_that(f->block_cols >= BLOCK_COLS_LEAST);
             check_that(packed_bytes(f, rows, cols) == (size_t)panels * panel_bytes(f, cols));
             check_that(bytes * 8 >= weights * f->bits_per_weight - 1e-6);
             check_that(bytes - panels < weights * f->bits_per_weight / 8);

@@ -27,6 +27,7 @@ struct modelled {
     bool power;
 };
 
+static const struct modelled package = { "package-0", ENERGY_PACKAGE, 40, 1000000, NULL, false };
 static struct modelled modelled[8];
 static int modelled_count, fails_from; /* reads of channel 0 fail from the n-th on; 0: none */
 static int reads;
@@ -252,14 +253,14 @@ static void test_slow_period(void **state)
 
 /* ---- windows ---- */
 
+/* Whatever else there is to say of it: the guard takes more than -1 here. */
 static void test_too_short(void **state)
 {
-    static const struct modelled channels[] = {
-        { "package-0", ENERGY_PACKAGE, 40, 1000000, NULL, false },
-    };
+    struct energy_rules rules = energy_rules_default;
 
     (void)state;
-    open_model(&energy_rules_default, channels, 1);
+    rules.guard_share = -1;
+    open_model(&rules, &package, 1);
     energy_begin(energy);
     sleep_ms(50);
     energy_end(energy, &window);
@@ -375,9 +376,6 @@ static int break_down(void *arg)
 static void test_measure(void **state)
 {
     struct energy_rules rules = short_windows();
-    static const struct modelled channels[] = {
-        { "package-0", ENERGY_PACKAGE, 40, 1000000, NULL, false },
-    };
     int ran[3] = { 0 }, errors[4], seen[4] = { 0 }, orders = 0;
     const struct workload workloads[] = { { .name = "a", .run = nap, .arg = &ran[0] },
                                           { .name = "b", .run = nap, .arg = &ran[1] },
@@ -388,7 +386,7 @@ static void test_measure(void **state)
 
     (void)state;
     rules.window_s = 0.01;
-    open_model(&rules, channels, 1);
+    open_model(&rules, &package, 1);
     assert_int_equal(windows_measure(energy, workloads, 4, &plan, record, &log, errors), 0);
     assert_int_equal(log.count, 2 + 3 * 8);
     assert_int_equal(log.workload[0], -1);
@@ -422,16 +420,12 @@ static void test_measure(void **state)
 /* 3 ms a read are 6 ms at both edges: 0.5% of 1.2 s. */
 static void test_slow_to_read(void **state)
 {
-    static const struct modelled channels[] = {
-        { "package-0", ENERGY_PACKAGE, 40, 1000000, NULL, false },
-    };
     struct energy_rules rules = energy_rules_default;
 
     (void)state;
     read_ns = 3000000;
     rules.window_periods = 0;
-    rules.guard_share = INFINITY; /* it may come to read in between */
-    open_model(&rules, channels, 1);
+    open_model(&rules, &package, 1);
     assert_true(energy_route_cost_ns(energy, 0) >= 6000000);
     assert_true(energy_window_ns(energy) >= 200 * energy_route_cost_ns(energy, 0));
     energy_begin(energy);

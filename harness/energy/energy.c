@@ -70,7 +70,7 @@ int64_t energy_window_ns(const struct energy *energy)
         if (energy->in_total[i] && needed_s > window_s)
             window_s = needed_s;
     }
-    return (int64_t)(1e9 * window_s);
+    return (int64_t)ceil(1e9 * window_s); /* no shorter by a rounding */
 }
 
 int energy_trace_read(struct energy *energy, struct energy_trace *trace, int max)
@@ -144,18 +144,19 @@ static void add_total(const struct energy *energy, struct energy_window *window)
     }
 }
 
-/* The whole window is worth nothing: it was too short, or the load says so. */
+/* The whole window is worth nothing: it was too short, or the load says so, whose shares of a
+ * window too short mean little. */
 static bool judge(struct energy *energy, const struct load_edge *end, struct energy_window *window)
 {
     int64_t shortest_ns = energy_window_ns(energy);
 
-    load_judge(&energy->begin, end, &energy->rules, window);
-    if (window->state != WINDOW_INVALID && window->time_ns < shortest_ns) {
+    if (window->time_ns < shortest_ns) {
         window->state = WINDOW_INVALID;
         snprintf(window->reason, sizeof window->reason,
                  "the window of %.3g s is shorter than %.3g s: edges would weigh too much",
                  1e-9 * (double)window->time_ns, 1e-9 * (double)shortest_ns);
     }
+    load_judge(&energy->begin, end, &energy->rules, window);
     return window->state == WINDOW_INVALID;
 }
 
